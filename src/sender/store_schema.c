@@ -1,0 +1,113 @@
+
+/*
+ * The schema.  Times are milliseconds since the epoch, money is thousandths;
+ * empty text is '', NULL means "not known".  Every table carries the shop.
+ */
+
+
+#include "store_schema.h"
+
+
+const char  *store_migrations[STORE_SCHEMA] = {
+
+    /* what was read of each journal segment, and which events it had */
+    "create table segment ("
+    "    generation integer primary key, inode integer not null,"
+    "    head integer not null, offset integer not null);"
+    "create table source ("
+    "    nonce integer primary key, high integer not null,"
+    "    window blob not null);"
+
+    "create table shop ("
+    "    shop text primary key, cart_page text not null default '',"
+    "    products integer not null default 0) without rowid;"
+    "create table activation ("
+    "    shop text not null, flow text not null, since integer not null,"
+    "    primary key (shop, flow)) without rowid;"
+    "create table counter ("
+    "    name text primary key, value integer not null) without rowid;"
+
+    /* people */
+    "create table contact ("
+    "    shop text not null, id text not null, email text not null,"
+    "    address text not null, status text not null default 'none',"
+    "    created integer not null, confirmed integer not null default 0,"
+    "    offer text not null default '',"
+    "    primary key (shop, id)) without rowid;"
+    "create unique index contact_address on contact (shop, address);"
+    "create table visitor ("
+    "    shop text not null, id text not null, session blob not null,"
+    "    cart_first integer not null default 0,"
+    "    cart_changed integer not null default 0,"
+    "    seen integer not null,"
+    "    primary key (shop, id)) without rowid;"
+    "create table link ("
+    "    shop text not null, visitor text not null, contact text not null,"
+    "    send integer not null, time integer not null,"
+    "    primary key (shop, visitor, contact)) without rowid;"
+    "create index link_contact on link (shop, contact);"
+    "create table consent ("
+    "    id integer primary key, shop text not null, contact text not null,"
+    "    visitor text not null, time integer not null, what text not null,"
+    "    page text not null, wording text not null, method text not null);"
+    "create index consent_contact on consent (shop, contact);"
+    "create table suppression ("
+    "    shop text not null, hash text not null, reason text not null,"
+    "    time integer not null, primary key (shop, hash)) without rowid;"
+
+    /* what stops messages */
+    "create table orders ("
+    "    shop text not null, id text not null, visitor text not null,"
+    "    contact text not null, hash text not null, attempt text not null,"
+    "    time integer not null, value integer, currency text not null,"
+    "    primary key (shop, id)) without rowid;"
+    "create index orders_visitor on orders (shop, visitor, time);"
+    "create index orders_contact on orders (shop, contact, time);"
+    "create index orders_hash on orders (shop, hash, time);"
+    "create table attempt ("
+    "    shop text not null, id text not null, visitor text not null,"
+    "    contact text not null, hash text not null, time integer not null,"
+    "    resolved integer not null default 0,"
+    "    primary key (shop, id)) without rowid;"
+    "create index attempt_open on attempt (shop, time) where resolved = 0;"
+    "create table gap ("
+    "    shop text not null, start integer not null, stop integer not null,"
+    "    primary key (shop, start, stop)) without rowid;"
+
+    "create table product ("
+    "    shop text not null, id text not null, parent text, sku text,"
+    "    name text, url text, image text, category text, brand text,"
+    "    price integer, currency text, stock integer not null default 0,"
+    "    score real not null default 0, scored integer not null default 0,"
+    "    seen integer not null, primary key (shop, id)) without rowid;"
+
+    /* what is to be said, and what became of it */
+    "create table episode ("
+    "    id integer primary key, shop text not null, flow text not null,"
+    "    visitor text not null, contact text not null, name text not null,"
+    "    first integer not null, changed integer not null,"
+    "    step integer not null default 0, due integer not null,"
+    "    next integer, state text not null default 'open',"
+    "    reason text not null default '',"
+    "    ended integer not null default 0,"
+    "    unique (shop, flow, visitor, name));"
+    "create index episode_next on episode (next) where next is not null;"
+    "create index episode_open on episode (shop, visitor)"
+    "    where state = 'open';"
+    "create table message ("
+    "    claim text primary key, shop text not null, contact text not null,"
+    "    visitor text not null, flow text not null, episode text not null,"
+    "    run integer not null, step integer not null, mail text not null,"
+    "    offer text not null, state text not null default 'queued',"
+    "    reason text not null default '', due integer not null,"
+    "    next integer not null, tries integer not null default 0,"
+    "    created integer not null, attempted integer not null default 0,"
+    "    finished integer not null default 0,"
+    "    code integer not null default 0, detail text not null default '',"
+    "    unique (shop, contact, flow, episode, step)) without rowid;"
+    "create index message_next on message (next) where state = 'queued';"
+    "create index message_contact on message (shop, contact, attempted);"
+    "create index message_run on message (run) where run <> 0;"
+    "create index message_open on message (state)"
+    "    where state in ('taken', 'attempt', 'final');"
+};
