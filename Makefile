@@ -63,7 +63,8 @@ FORCE:
 # Debian's nginx-dev: headers and auto/, configured out of tree, no root
 $(BUILD)/nginx/Makefile: config $(BUILD)/sources
 	@mkdir -p $(BUILD)/nginx
-	cd $(NGINX_SRC) && bash -c '. ./conf_flags && ./configure \
+	@echo '  configure'
+	@cd $(NGINX_SRC) && bash -c '. ./conf_flags && ./configure \
 	    --with-cc="$(CC)" \
 	    --with-cc-opt="$(OPTIMIZE) $(SANITIZE) -fPIC -Wno-cast-function-type \
 	        -DNUDGE_SHARE=\\\"$(PREFIX)/share/nudge\\\" \
@@ -74,15 +75,18 @@ $(BUILD)/nginx/Makefile: config $(BUILD)/sources
 	    || { tail -5 $(BUILD)/configure.log; rm -f $@; exit 1; }
 
 $(MODULE): $(BUILD)/nginx/Makefile $(NGINX_FILES)
+	@echo '  module'
 	@$(MAKE) -s -C $(NGINX_SRC) -f $(BUILD)/nginx/Makefile modules
 	@cp $(BUILD)/nginx/ngx_http_nudge_module.so $@
 
 $(NUDGE): $(CORE_OBJ) $(SENDER_OBJ)
-	$(CC) $(OPTIMIZE) $(SANITIZE) -pthread -o $@ $^ $(NUDGE_LIBS)
+	@echo '  ld $(@F)'
+	@$(CC) $(OPTIMIZE) $(SANITIZE) -pthread -o $@ $^ $(NUDGE_LIBS)
 
 $(BUILD)/obj/%.o: src/%.c $(HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(NUDGE_CFLAGS) -c -o $@ $<
+	@echo '  cc $<'
+	@$(CC) $(NUDGE_CFLAGS) -c -o $@ $<
 
 # unit tests: under ASan and UBSan, one program a concern
 
@@ -97,7 +101,8 @@ unit: $(UNIT)
 
 $(BUILD)/san/%.o: src/%.c $(HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(NUDGE_CFLAGS) -O1 $(UNIT_SAN) -c -o $@ $<
+	@echo '  cc (sanitized) $<'
+	@$(CC) $(NUDGE_CFLAGS) -O1 $(UNIT_SAN) -c -o $@ $<
 
 $(BUILD)/libsan.a: $(UNIT_OBJ)
 	@rm -f $@
@@ -105,7 +110,8 @@ $(BUILD)/libsan.a: $(UNIT_OBJ)
 
 $(BUILD)/unit/%: t/unit/%.c t/unit/tap.h $(BUILD)/libsan.a
 	@mkdir -p $(@D)
-	$(CC) $(NUDGE_CFLAGS) -O1 $(UNIT_SAN) -Isrc/sender -o $@ $< \
+	@echo '  cc $<'
+	@$(CC) $(NUDGE_CFLAGS) -O1 $(UNIT_SAN) -Isrc/sender -o $@ $< \
 	    $(BUILD)/libsan.a $(NUDGE_LIBS)
 
 # fuzz targets: libFuzzer, clang
@@ -120,7 +126,8 @@ FUZZ_OBJ := $(CORE_SRC:src/%.c=$(BUILD)/fuzzobj/%.o) \
 
 $(BUILD)/fuzzobj/%.o: src/%.c $(HEADERS)
 	@mkdir -p $(@D)
-	clang $(NUDGE_CFLAGS) -O1 $(FUZZ_SAN) -c -o $@ $<
+	@echo '  clang $<'
+	@clang $(NUDGE_CFLAGS) -O1 $(FUZZ_SAN) -c -o $@ $<
 
 $(BUILD)/libfuzz.a: $(FUZZ_OBJ)
 	@rm -f $@
@@ -128,7 +135,8 @@ $(BUILD)/libfuzz.a: $(FUZZ_OBJ)
 
 $(BUILD)/fuzz/%: t/fuzz/%.c $(BUILD)/libfuzz.a
 	@mkdir -p $(@D)
-	clang $(NUDGE_CFLAGS) -O1 -fsanitize=address,undefined,fuzzer \
+	@echo '  clang $<'
+	@clang $(NUDGE_CFLAGS) -O1 -fsanitize=address,undefined,fuzzer \
 	    -fno-sanitize-recover=undefined -Isrc/sender -o $@ $< \
 	    $(BUILD)/libfuzz.a $(NUDGE_LIBS)
 

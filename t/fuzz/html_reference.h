@@ -468,6 +468,13 @@ reference_start_tag(reference_t *r)
         }
 
         reference_text(r);
+
+        /* its end tag closes nothing else */
+
+        if (r->i < r->n) {
+            r->i += 2 + strlen(r->name);
+            (void) reference_attributes(r);
+        }
     }
 }
 
@@ -546,14 +553,14 @@ reference_declaration(reference_t *r)
 
     a = reference_find(r, i, ">");
 
-    if (reference_at(r, i, "doctype") && a < r->n) {
+    if (reference_at(r, i, "doctype")) {
 
         for (i += 7; i < a && reference_space(r->p[i]); i++) {
             /* void */
         }
 
         if (reference_at(r, i, "html")
-            && (i + 4 == a || reference_space(r->p[i + 4])))
+            && i + 4 < r->n && (i + 4 == a || reference_space(r->p[i + 4])))
         {
             r->document = 1;
         }

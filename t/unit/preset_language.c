@@ -80,17 +80,8 @@ static const char  language[] =
 
 
 static void
-other_platforms(void)
+forms(const nudge_preset_t *own)
 {
-    nudge_str_t       id, cookie;
-    nudge_preset_t   *own;
-    nudge_exchange_t  x;
-
-    own = compiled(language);
-    if (own == NULL) {
-        return;
-    }
-
     forget(1);
 
     gives(own, 1, "front controller",
@@ -126,6 +117,32 @@ other_platforms(void)
               "lineItems[ab][id]=ab&lineItems[ab][quantity]=2"
               "&product-name=Mug", 302, NULL, NULL, NULL, NULL },
           "add_to_cart ab 2 - - - -");
+    gives(own, 1, "of repeated keys the last",
+          (shape_t) { "POST", "/news", NULL, FORM,
+              "email=a%40b.example&newsletter=0&newsletter=1", 200, NULL,
+              NULL, NULL, NULL },
+          "subscribe - - - - a@b.example -");
+    gives(own, 1, "unticked",
+          (shape_t) { "POST", "/news", NULL, FORM,
+              "email=a%40b.example&newsletter=0", 200, NULL, NULL, NULL,
+              NULL },
+          "-");
+    gives(own, 1, "an order by where it leads",
+          (shape_t) { "POST", "/order", NULL, NULL, NULL, 302, NULL,
+              "/checkout/finish?x=1&orderId=A%2D7", NULL, NULL },
+          "purchase - - - A-7 - -");
+    gives(own, 1, "and one that leads back",
+          (shape_t) { "POST", "/order", NULL, NULL, NULL, 303, NULL,
+              "/checkout/error?orderId=7", NULL, NULL },
+          "order_failed - - - - - -");
+}
+
+
+static void
+documents(const nudge_preset_t *own)
+{
+    forget(1);
+
     gives(own, 1, "a JSON list",
           (shape_t) { "POST", "/cart/add.js", NULL, JSON,
               "{\"items\":[{\"id\":7,\"quantity\":2},{\"id\":8},{\"x\":1}]}",
@@ -162,24 +179,6 @@ other_platforms(void)
           (shape_t) { "POST", "/line/x", NULL, FORM, "_method=delete", 302,
               NULL, NULL, NULL, NULL },
           "-");
-    gives(own, 1, "an order by where it leads",
-          (shape_t) { "POST", "/order", NULL, NULL, NULL, 302, NULL,
-              "/checkout/finish?x=1&orderId=A%2D7", NULL, NULL },
-          "purchase - - - A-7 - -");
-    gives(own, 1, "and one that leads back",
-          (shape_t) { "POST", "/order", NULL, NULL, NULL, 303, NULL,
-              "/checkout/error?orderId=7", NULL, NULL },
-          "order_failed - - - - - -");
-    gives(own, 1, "of repeated keys the last",
-          (shape_t) { "POST", "/news", NULL, FORM,
-              "email=a%40b.example&newsletter=0&newsletter=1", 200, NULL,
-              NULL, NULL, NULL },
-          "subscribe - - - - a@b.example -");
-    gives(own, 1, "unticked",
-          (shape_t) { "POST", "/news", NULL, FORM,
-              "email=a%40b.example&newsletter=0", 200, NULL, NULL, NULL,
-              NULL },
-          "-");
     gives(own, 1, "GraphQL",
           (shape_t) { "POST", "/graphql/", NULL, JSON,
               "{\"query\":\"mutation { checkoutLinesAdd }\",\"variables\":"
@@ -194,6 +193,23 @@ other_platforms(void)
               NULL, NULL, "{\"data\":{\"checkoutLinesAdd\":{\"errors\":"
               "[{\"code\":\"X\"}]}}}", NULL },
           "-");
+}
+
+
+static void
+other_platforms(void)
+{
+    nudge_str_t       id, cookie;
+    nudge_preset_t   *own;
+    nudge_exchange_t  x;
+
+    own = compiled(language);
+    if (own == NULL) {
+        return;
+    }
+
+    forms(own);
+    documents(own);
 
     x = exchange(&(shape_t) { "GET", "/index.php",
                               "route=product/product&product_id=40", NULL,

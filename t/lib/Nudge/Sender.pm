@@ -56,7 +56,9 @@ sub campaign {
     my $after = $opt{after} // '1s';
     my $port = $opt{port} // 9;
     my $mail = $opt{mail} // '';
-    my $moderation = $opt{moderation} // '';
+    my $moderation = $opt{moderation}
+        // 'quiet = { "00:00", "00:00" }, email = { max = 99, per = "1d",'
+           . ' gap = "0s" }';
     my $flow = $opt{flow} // qq{flow "abandoned-cart" { on = "cart_abandoned",
         after = "$after", { mail = "cart-reminder" } }};
     my $zone = $opt{timezone} // 'UTC';
@@ -391,7 +393,7 @@ sub adds {
     return $self->does('add_to_cart', items => [ mug(%more) ]);
 }
 
-# asks and confirms, without waiting for the mail
+# asks and, once the mail for it is out, confirms
 
 sub subscribes {
     my ($self, %more) = @_;
@@ -400,6 +402,9 @@ sub subscribes {
                 offer => 'popup', text => 'v1', page => 'cart');
 
     my $id = $self->{sender}->wait(sub { $self->id });
+
+    $self->{sender}->wait(sub { $self->{sender}->value("select finished from"
+        . " message where flow = 'confirm' and contact = '$id'") });
 
     $self->does('subscribe', method => 'confirm', contact => $id, %more);
 
