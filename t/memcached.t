@@ -236,6 +236,72 @@ shop($t, 'deaf');
 fine($t, 'deaf');
 close $listen;
 
+# a worker told to quit answers those who still wait, and clients who go away
+# while waiting leave nothing behind
+
+$t = start(sub { $_[0]->memcached }, timeout => '400ms');
+my @waiting = map { stranger($t) } 1 .. 6;
+$t->stop_nginx;
+$t->start_nginx;
+kill 'STOP', $t->{pids}{memcached};
+
+my @sockets = map {
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', Proto => 'tcp',
+        PeerPort => $t->port('http'));
+    print $s "GET /cart HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        . "Accept: text/html\r\nSec-Fetch-Mode: navigate\r\n"
+        . "Sec-Fetch-Dest: document\r\nUser-Agent: $Nudge::UA\r\n"
+        . 'Cookie: ' . join('; ', map { "$_=" . $waiting[0]->cookie($_) }
+            sort keys %{ $waiting[0]{cookies} }) . "\r\n\r\n";
+    $s;
+} 1 .. 6;
+
+sleep 0.1;
+close $_ for splice @sockets, 0, 3;
+sleep 0.05;
+is($t->status->{counters}{waited}, 6, 'six wait');
+kill 'QUIT', $t->{pids}{nginx};
+
+my @pages = map { local $/; scalar <$_> } @sockets;
+is(scalar(grep { defined && /Page/ } @pages), 3,
+    'quit: those who wait get their page');
+ok($t->reap(delete $t->{pids}{nginx}, 4), 'quit: then the worker leaves');
+fine($t, 'quit');
+
+# three servers, one of them dead: its sessions alone are without
+
+my $dead = Nudge->new;
+$t = start(sub {
+    my $t = shift;
+    return join ' ', $t->memcached('mc1'), $t->memcached('mc2'),
+        '127.0.0.1:' . $dead->port('dead');
+});
+
+my @many = map { stranger($t) } 1 .. 24;
+
+ok($t->wait_for(sub {
+    add($t, $_) for @many;
+    my $m = $t->status->{memcached};
+    return @$m == 3 && $m->[2]{breaker} ne 'closed';
+}, 10), 'three: the breaker of the dead one is open');
+
+my $servers = $t->status->{memcached};
+is("$servers->[0]{breaker} $servers->[1]{breaker}", 'closed closed',
+    'three: the others are closed');
+$t->stop_nginx;
+$t->start_nginx;
+
+my $known = 0;
+
+for my $b (@many) {
+    my $r = $b->get('/cart');
+    $known++ if (Nudge::header($r, 'X-Items') // '') eq '1';
+}
+
+cmp_ok($known, '>', 4, 'three: most carts are there');
+cmp_ok($known, '<', 24, 'three: those of the dead one are not');
+fine($t, 'three');
+
 # lies.  A liar reads a whole request of the binary protocol and answers with
 # what the code makes of it, or drops the connection
 

@@ -385,6 +385,7 @@ rule "order-received-plain" {
 rule "register" {
     event = "sign_up",
     method = "POST",
+    query = { ["wc-ajax"] = false },
     body = "form",
     form = { "woocommerce-register-nonce", "email" },
     email = "form:email",
@@ -394,6 +395,7 @@ rule "register" {
 rule "login" {
     event = "login",
     method = "POST",
+    query = { ["wc-ajax"] = false },
     body = "form",
     form = { "woocommerce-login-nonce", "username" },
     email = "form:username",

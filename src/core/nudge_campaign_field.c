@@ -160,7 +160,7 @@ nudge_scope_near(const char *word, const char *const *keys)
     nudge_uint_t   d, best;
 
     near = NULL;
-    best = strlen(word) > 4 ? 3 : 2;
+    best = strlen(word) > 3 ? 3 : 2;
 
     for ( /* void */ ; *keys != NULL; keys++) {
         d = nudge_scope_distance(word, *keys);

@@ -46,6 +46,8 @@ typedef struct {
     nudge_str_t            *page;
     nudge_uint_t            npage;
     int                     function;       /* LUA_NOREF: the fields above */
+    const char             *file;
+    nudge_uint_t            line;
     unsigned                off:1;
 } nudge_when_t;
 

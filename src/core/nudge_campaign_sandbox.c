@@ -55,10 +55,13 @@ static void nudge_sandbox_message(nudge_campaign_priv_t *p,
 static int nudge_sandbox_collect(lua_State *lua);
 
 
+/* no xpcall(): its handler would run inside of our hook, where no hook is
+ * called, and so without an end */
+
 static const char *const  nudge_sandbox_base[] = {
     "assert", "error", "ipairs", "next", "pairs", "pcall", "rawequal",
     "rawget", "rawset", "select", "tonumber", "tostring", "type", "unpack",
-    "xpcall", "_VERSION", NULL
+    "_VERSION", NULL
 };
 
 static const char *const  nudge_sandbox_table[] = {
@@ -154,8 +157,17 @@ nudge_sandbox_hook(lua_State *lua, lua_Debug *ar)
     p->tripped = 1;
     (void) lua_sethook(lua, nudge_sandbox_hook, LUA_MASKCOUNT, 1);
 
-    (void) luaL_error(lua, "found more than %d instructions, expected an end "
-                      "before that", (int) p->budget);
+    /* luaL_error() would name the caller's line, not the loop's */
+
+    if (!lua_getinfo(lua, "Sl", ar)) {
+        ar->short_src[0] = '\0';
+        ar->currentline = 0;
+    }
+
+    lua_pushfstring(lua, "%s:%d: found more than %d instructions, expected "
+                    "an end before that", ar->short_src, ar->currentline,
+                    (int) p->budget);
+    (void) lua_error(lua);
 }
 
 
@@ -546,14 +558,14 @@ nudge_sandbox_failure(nudge_campaign_priv_t *p, int rc)
     message = NULL;
 
     if (rc == LUA_ERRMEM) {
-        message = "#0: found a script that needs more than 4 MB, expected "
+        message = "found a script that needs more than 4 MB, expected "
                   "less";
 
     } else if (rc != 0 && lua_type(p->lua, -1) == LUA_TSTRING) {
         message = lua_tostring(p->lua, -1);
 
     } else if (p->tripped) {
-        message = "#0: found a script that does not end, expected an end";
+        message = "found a script that does not end, expected an end";
     }
 
     nudge_sandbox_message(p, message, &p->failure);
@@ -567,29 +579,32 @@ static void
 nudge_sandbox_message(nudge_campaign_priv_t *p, const char *message,
     nudge_error_t *error)
 {
-    char           *end;
+    char           *rest;
     u_char         *c;
-    const char     *file;
+    const char     *end;
     unsigned long   n;
 
     if (message == NULL) {
-        message = "#0: found an error that is no text, expected "
+        message = "found an error that is no text, expected "
                   "error(\"...\")";
     }
 
-    file = "";
+    n = 0;
+    end = "";
 
     if (message[0] == '#') {
-        n = strtoul(message + 1, &end, 10);
-
-        if (*end == ':' && n < p->nfiles) {
-            file = p->file[n];
-            message = end;
-        }
+        n = strtoul(message + 1, &rest, 10);
+        end = rest;
     }
 
-    snprintf((char *) error->text, sizeof(error->text), "%s%s", file,
-             message);
+    if (*end == ':' && n < p->nfiles) {
+        snprintf((char *) error->text, sizeof(error->text), "%s%s",
+                 p->file[n], end);
+
+    } else {
+        snprintf((char *) error->text, sizeof(error->text), "%s: %s",
+                 p->file[0], message);
+    }
 
     for (c = error->text; *c != '\0'; c++) {
         if (*c < 0x20 || *c == 0x7f) {

@@ -71,6 +71,8 @@ nudge_when_read(nudge_scope_t *s)
     }
 
     w->function = LUA_NOREF;
+    w->file = s->file;
+    w->line = s->line;
 
     if (lua_isfunction(s->lua, -1)) {
 
@@ -277,6 +279,7 @@ nudge_when_function(nudge_campaign_priv_t *p, nudge_when_t *w,
 static int
 nudge_when_call(lua_State *lua)
 {
+    nudge_uint_t        i;
     nudge_when_call_t  *call;
 
     call = lua_touserdata(lua, 1);
@@ -286,8 +289,16 @@ nudge_when_call(lua_State *lua)
     lua_call(lua, 1, 1);
 
     if (!lua_isnil(lua, -1) && !lua_isboolean(lua, -1)) {
-        return luaL_error(lua, "found a %s as the answer of \"when\", "
-                          "expected true or false",
+
+        for (i = 0; i < call->priv->nfiles; i++) {
+            if (call->priv->file[i] == call->when->file) {
+                break;
+            }
+        }
+
+        return luaL_error(lua, "#%d:%d: found a %s as the answer of "
+                          "\"when\", expected true or false", (int) i,
+                          (int) call->when->line,
                           lua_typename(lua, lua_type(lua, -1)));
     }
 

@@ -1,22 +1,13 @@
 
 /*
- * The tokenizer's markup states.  A page is mostly tags nobody wants, so data
- * is read by a loop that skips these whole while they are well-formed and all
- * in sight; whatever is unusual, cut or wanted goes through the states, byte
- * by byte, from its "<".  Both read the same language: t/fuzz/html.c compares
- * every cut with the whole.
+ * The tokenizer's markup states, byte by byte where it matters, and the loop
+ * that leads through all of them.
  */
 
 
 #include "nudge_html_machine.h"
 
 
-static const u_char *nudge_html_data(nudge_html_t *h, const u_char *p,
-    const u_char *end);
-static const u_char *nudge_html_skip_tag(const nudge_html_t *h,
-    const u_char *p, const u_char *end);
-static const u_char *nudge_html_skip_attrs(const u_char *p,
-    const u_char *end);
 static const u_char *nudge_html_markup(nudge_html_t *h, const u_char *p,
     const u_char *end);
 static const u_char *nudge_html_value(nudge_html_t *h, const u_char *p,
@@ -28,27 +19,6 @@ static const u_char *nudge_html_keyword(nudge_html_t *h, const u_char *p);
 static const u_char *nudge_html_doctype(nudge_html_t *h, const u_char *p);
 static void nudge_html_comment(nudge_html_t *h, u_char c);
 static nudge_uint_t nudge_html_held(const nudge_html_t *h);
-
-
-/* bytes that stand in the attribute names of nearly all pages */
-
-static const uint32_t  nudge_html_plain[8] = {
-    0x00000000, /* 1111 1111 1111 1111  1111 1111 1111 1111 */
-                /* ?>=< ;:98 7654 3210  /.-, +*)( '&%$ #"!  */
-    0x07ff6000, /* 0000 0111 1111 1111  0110 0000 0000 0000 */
-                /* _^]\ [ZYX WVUT SRQP  ONML KJIH GFED CBA@ */
-    0x87ffffff, /* 1000 0111 1111 1111  1111 1111 1111 1111 */
-                /*  ~}| {zyx wvut srqp  onml kjih gfed cba` */
-    0x07fffffe, /* 0000 0111 1111 1111  1111 1111 1111 1110 */
-    0x00000000,
-    0x00000000,
-    0x00000000,
-    0x00000000
-};
-
-
-#define nudge_html_is_plain(c)                                                \
-    (nudge_html_plain[(c) >> 5] & (1U << ((c) & 0x1f)))
 
 
 void
@@ -124,118 +94,6 @@ nudge_html_held(const nudge_html_t *h)
 }
 
 
-static const u_char *
-nudge_html_data(nudge_html_t *h, const u_char *p, const u_char *end)
-{
-    const u_char  *next;
-
-    /* in svg and math more names have a meaning: no short cut there */
-
-    while ((p = memchr(p, '<', end - p)) != NULL) {
-
-        next = h->m.depth ? NULL : nudge_html_skip_tag(h, p + 1, end);
-
-        if (next == NULL) {
-            h->m.lt = nudge_html_offset(h, p);
-            h->m.state = NUDGE_HTML_TAG_OPEN;
-            return p + 1;
-        }
-
-        p = next;
-    }
-
-    return end;
-}
-
-
-/* p: behind "<".  Where a tag without a meaning ends, NULL for any other and
- * for one that is not plain to see */
-
-static const u_char *
-nudge_html_skip_tag(const nudge_html_t *h, const u_char *p, const u_char *end)
-{
-    nudge_uint_t   end_tag;
-    const u_char  *name;
-
-    end_tag = (p < end && *p == '/');
-    p += end_tag;
-    name = p;
-
-    while (p < end && nudge_html_is_plain(*p)) {
-        p++;
-    }
-
-    if (p == end || p == name || !nudge_html_alpha(*name)) {
-        return NULL;
-    }
-
-    if (nudge_html_tag(name, p - name, 0) != NUDGE_HTML_T_OTHER
-        && (!end_tag || (!h->marked && (*name | 0x20) == 'b')))
-    {
-        return NULL;
-    }
-
-    return (*p == '>') ? p + 1 : nudge_html_skip_attrs(p, end);
-}
-
-
-/* p: behind a tag's name, or between attributes */
-
-static const u_char *
-nudge_html_skip_attrs(const u_char *p, const u_char *end)
-{
-    const u_char  *start;
-
-    while (p < end) {
-
-        if (*p == '>') {
-            return p + 1;
-        }
-
-        if (nudge_html_space(*p) || *p == '/') {
-            p++;
-            continue;
-        }
-
-        start = p;
-
-        while (p < end && nudge_html_is_plain(*p)) {
-            p++;
-        }
-
-        if (p == start || end - p < 2) {
-            return NULL;
-        }
-
-        if (*p != '=') {
-            continue;
-        }
-
-        p++;
-
-        if (*p == '"' || *p == '\'') {
-            p = memchr(p + 1, *p, end - p - 1);
-            if (p == NULL) {
-                return NULL;
-            }
-
-            p++;
-            continue;
-        }
-
-        if (nudge_html_space(*p)) {
-            return NULL;
-        }
-
-        while (p < end && *p != '>' && !nudge_html_space(*p)) {
-            p++;
-        }
-    }
-
-    return NULL;
-}
-
-
 static void
 nudge_html_name(nudge_html_t *h, u_char c)
 {
@@ -255,27 +113,6 @@ nudge_html_attr(nudge_html_t *h, u_char c)
     h->m.slot = NULL;
     h->m.nname = 0;
     nudge_html_name(h, c);
-}
-
-
-static void
-nudge_html_put(nudge_html_t *h, const u_char *p, size_t n)
-{
-    nudge_html_slot_t  *slot;
-
-    slot = h->m.slot;
-
-    if (slot == NULL) {
-        return;
-    }
-
-    if (n > (size_t) (slot->size - slot->len)) {
-        n = slot->size - slot->len;
-        slot->cut = 1;
-    }
-
-    memcpy(slot->data + slot->len, p, n);
-    slot->len += n;
 }
 
 
@@ -453,7 +290,7 @@ nudge_html_value(nudge_html_t *h, const u_char *p, const u_char *end)
             p++;
         }
 
-        nudge_html_put(h, start, p - start);
+        nudge_html_value_put(h, start, p - start);
 
         if (p < end) {
             h->m.state = NUDGE_HTML_BEFORE_ATTR;
@@ -466,11 +303,11 @@ nudge_html_value(nudge_html_t *h, const u_char *p, const u_char *end)
     p = memchr(p, quote, end - p);
 
     if (p == NULL) {
-        nudge_html_put(h, start, end - start);
+        nudge_html_value_put(h, start, end - start);
         return end;
     }
 
-    nudge_html_put(h, start, p - start);
+    nudge_html_value_put(h, start, p - start);
     h->m.state = NUDGE_HTML_AFTER_VALUE;
 
     return p + 1;

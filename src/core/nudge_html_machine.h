@@ -1,8 +1,9 @@
 
 /*
  * The tokenizer's inside, shared by its files and nobody else: nudge_html.c
- * (markup), nudge_html_raw.c (text that holds no markup, JSON-LD) and
- * nudge_html_tag.c (what a tag means where it stands).
+ * (markup), nudge_html_data.c (the way through a page's plain parts),
+ * nudge_html_raw.c (text that holds no markup, JSON-LD) and nudge_html_tag.c
+ * (what a tag means where it stands).
  */
 
 
@@ -111,7 +112,7 @@ typedef enum {
 #define nudge_html_offset(h, p)  ((h)->m.base + (uint64_t) (uintptr_t) (p))
 
 
-/* what a name (any case) means to HTML; where foreign, to svg and math */
+/* what a name (lower case) means to HTML; where foreign, to svg and math */
 nudge_html_tag_t nudge_html_tag(const u_char *name, size_t len,
     nudge_uint_t foreign);
 /* the current element is of svg or math, not of HTML */
@@ -124,11 +125,16 @@ nudge_uint_t nudge_html_markable(const nudge_html_t *h);
 void nudge_html_tag_begin(nudge_html_t *h);
 /* an attribute's name is complete: chooses its slot */
 void nudge_html_tag_attr(nudge_html_t *h);
+/* appends to the value of the attribute m.slot stands for, if any */
+void nudge_html_value_put(nudge_html_t *h, const u_char *p, size_t n);
 /* ">": a start tag takes effect and m.state is what follows it.  Whoever wants
  * to see start tags looks here.  next: offset behind the tag */
 void nudge_html_tag_end(nudge_html_t *h, uint64_t next);
 
-/* runs the states from NUDGE_HTML_RAW on; returns where another one begins */
+/* runs the state NUDGE_HTML_DATA; returns where another one begins */
+const u_char *nudge_html_data(nudge_html_t *h, const u_char *p,
+    const u_char *end);
+/* the same for the states from NUDGE_HTML_RAW on */
 const u_char *nudge_html_raw(nudge_html_t *h, const u_char *p,
     const u_char *end);
 

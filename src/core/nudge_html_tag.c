@@ -150,13 +150,8 @@ static const nudge_html_word_t  nudge_html_attrs[] = {
 static nudge_uint_t
 nudge_html_find(const nudge_html_word_t *word, const u_char *name, size_t len)
 {
-    nudge_str_t  s;
-
-    s.data = (u_char *) name;
-    s.len = len;
-
     for ( /* void */ ; word->name; word++) {
-        if (word->len == len && nudge_str_case_is(&s, word->name)) {
+        if (word->len == len && memcmp(word->name, name, len) == 0) {
             return word->value;
         }
     }
@@ -173,7 +168,7 @@ nudge_html_tag(const u_char *name, size_t len, nudge_uint_t foreign)
     const nudge_html_word_t  *word;
 
     if (!foreign) {
-        word = nudge_html_letters[(name[0] | 0x20) - 'a'];
+        word = nudge_html_letters[name[0] - 'a'];
         return word ? nudge_html_find(word, name, len) : NUDGE_HTML_T_OTHER;
     }
 
@@ -187,7 +182,7 @@ nudge_html_tag(const u_char *name, size_t len, nudge_uint_t foreign)
     s.len = len;
 
     for (i = 0; nudge_html_breakouts[i]; i++) {
-        if (nudge_str_case_is(&s, nudge_html_breakouts[i])) {
+        if (nudge_str_is(&s, nudge_html_breakouts[i])) {
             return NUDGE_HTML_T_BREAKOUT;
         }
     }
@@ -391,6 +386,27 @@ nudge_html_tag_attr(nudge_html_t *h)
             h->m.slot = slot;
         }
     }
+}
+
+
+void
+nudge_html_value_put(nudge_html_t *h, const u_char *p, size_t n)
+{
+    nudge_html_slot_t  *slot;
+
+    slot = h->m.slot;
+
+    if (slot == NULL) {
+        return;
+    }
+
+    if (n > (size_t) (slot->size - slot->len)) {
+        n = slot->size - slot->len;
+        slot->cut = 1;
+    }
+
+    memcpy(slot->data + slot->len, p, n);
+    slot->len += n;
 }
 
 

@@ -178,9 +178,10 @@ nudge_rule_events(nudge_reader_t *r, const nudge_rule_t *rule)
 static void
 nudge_rule_event(nudge_reader_t *r, const nudge_rule_t *rule)
 {
-    nudge_str_t            email, order, text;
-    nudge_item_t          *items;
-    nudge_event_t         *ev;
+    nudge_str_t             email, order, text;
+    nudge_uint_t            i;
+    nudge_item_t           *items;
+    nudge_event_t          *ev;
     const nudge_sources_t  *v;
 
     v = rule->values;
@@ -232,6 +233,12 @@ nudge_rule_event(nudge_reader_t *r, const nudge_rule_t *rule)
 
     ev->items = items;
     ev->nitems = nudge_rule_items(r, rule, items);
+
+    for (i = 0; i < ev->nitems; i++) {
+        if (items[i].quantity < 0) {
+            items[i].quantity = 1;
+        }
+    }
 }
 
 

@@ -56,6 +56,7 @@ nudge_preset_html_lines(nudge_pool_t *pool, const nudge_reading_t *reading,
     }
 
     times[reading->times.len] = '\0';
+    memset(&tag, 0, sizeof(nudge_tag_t));
     tag.p = html->data;
     tag.end = html->data + html->len;
     line = NULL;

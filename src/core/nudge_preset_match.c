@@ -271,6 +271,10 @@ nudge_pattern_match(const nudge_pattern_t *p, nudge_str_t s)
         return 0;
     }
 
+    if (s.len == 0) {
+        s.data = p->text.data;
+    }
+
     return nudge_segments_match(p->text.data, p->text.data + p->text.len,
                                 s.data, s.data + s.len);
 }
@@ -388,6 +392,11 @@ nudge_preset_args(const nudge_preset_t *preset, const nudge_str_t *args,
     nudge_uint_t  coded;
 
     have = 0;
+
+    if (args->len == 0) {
+        return 0;
+    }
+
     end = args->data + args->len;
 
     for (p = args->data; p < end; p = s + 1) {
@@ -681,13 +690,13 @@ nudge_preset_page_id(const nudge_preset_t *preset, const nudge_exchange_t *x)
         for (k = 0; k < page->id.n && id.len == 0; k++) {
             s = &page->id.elts[k];
 
-            if (s->kind == NUDGE_SOURCE_CLASS) {
+            if (s->kind == NUDGE_SOURCE_CLASS && x->body_class.len) {
                 id = nudge_html_class_rest(&x->body_class, &s->name);
 
             } else if (s->kind == NUDGE_SOURCE_PATH) {
                 id = nudge_path_segment(&x->path, s);
 
-            } else {
+            } else if (s->kind == NUDGE_SOURCE_QUERY) {
                 bit = nudge_preset_name_bit(preset, &s->name);
 
                 if (bit >= 0 && (have & ((uint64_t) 1 << bit))) {
@@ -712,6 +721,11 @@ nudge_path_segment(const nudge_str_t *path, const nudge_source_t *source)
     nudge_uint_t  next;
 
     nudge_str_null(&found);
+
+    if (path->len == 0) {
+        return found;
+    }
+
     end = path->data + path->len;
     wanted = source->index;
 

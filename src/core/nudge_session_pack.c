@@ -14,6 +14,9 @@
 
 #define NUDGE_PACK_FORMAT      1
 
+/* a delta with all its strings takes less */
+#define NUDGE_PACK_RECORD      1280
+
 #define NUDGE_PACK_SUBSCRIBED  0x01
 #define NUDGE_PACK_ORDER       0x02
 #define NUDGE_PACK_ATTEMPT     0x04
@@ -37,13 +40,18 @@ typedef struct {
 } nudge_unpack_t;
 
 
-static void nudge_pack_number(nudge_buf_t *b, uint64_t n);
-static void nudge_pack_signed(nudge_buf_t *b, int64_t n);
-static void nudge_pack_word(nudge_buf_t *b, uint64_t n);
-static void nudge_pack_text(nudge_buf_t *b, const nudge_str_t *s);
-static void nudge_pack_stamp(nudge_buf_t *b, const nudge_stamp_t *stamp);
-static void nudge_pack_attempt(nudge_buf_t *b, const nudge_attempt_t *a);
-static void nudge_pack_item(nudge_buf_t *b, const nudge_item_t *item);
+static u_char *nudge_pack_number(u_char *p, uint64_t n);
+static u_char *nudge_pack_signed(u_char *p, int64_t n);
+static u_char *nudge_pack_word(u_char *p, uint64_t n);
+static u_char *nudge_pack_text(u_char *p, const nudge_str_t *s);
+static u_char *nudge_pack_stamp(u_char *p, const nudge_stamp_t *stamp);
+static u_char *nudge_pack_attempt(u_char *p, const nudge_attempt_t *a);
+static u_char *nudge_pack_item(u_char *p, const nudge_item_t *item);
+static void nudge_pack_items(nudge_buf_t *b, const nudge_item_t *items,
+    nudge_uint_t n);
+static void nudge_pack_deltas(nudge_buf_t *b, const nudge_session_t *s);
+static nudge_uint_t nudge_pack_fits(const nudge_item_t *item);
+static void nudge_pack_history(nudge_buf_t *b, const nudge_session_t *s);
 static uint64_t nudge_unpack_number(nudge_unpack_t *u, uint64_t max);
 static int64_t nudge_unpack_signed(nudge_unpack_t *u, int64_t max);
 static uint64_t nudge_unpack_word(nudge_unpack_t *u);
@@ -60,13 +68,11 @@ static void nudge_unpack_history(nudge_unpack_t *u, nudge_session_t *s,
     nudge_pool_t *pool);
 
 
-static void
-nudge_pack_number(nudge_buf_t *b, uint64_t n)
+/* room for it was made: ten bytes at most */
+
+static u_char *
+nudge_pack_number(u_char *p, uint64_t n)
 {
-    u_char  *p, buf[10];
-
-    p = buf;
-
     while (n > 0x7f) {
         *p++ = (u_char) (n | 0x80);
         n >>= 7;
@@ -74,60 +80,69 @@ nudge_pack_number(nudge_buf_t *b, uint64_t n)
 
     *p++ = (u_char) n;
 
-    nudge_buf_put(b, buf, p - buf);
+    return p;
 }
 
 
 /* small magnitudes of either sign stay short */
 
-static void
-nudge_pack_signed(nudge_buf_t *b, int64_t n)
+static u_char *
+nudge_pack_signed(u_char *p, int64_t n)
 {
-    nudge_pack_number(b, ((uint64_t) n << 1) ^ (n < 0 ? UINT64_MAX : 0));
+    return nudge_pack_number(p, ((uint64_t) n << 1)
+                                ^ (n < 0 ? UINT64_MAX : 0));
 }
 
 
-static void
-nudge_pack_word(nudge_buf_t *b, uint64_t n)
+static u_char *
+nudge_pack_word(u_char *p, uint64_t n)
 {
-    int     i;
-    u_char  buf[8];
+    int  i;
 
     for (i = 0; i < 8; i++) {
-        buf[i] = (u_char) (n >> (8 * i));
+        *p++ = (u_char) (n >> (8 * i));
     }
 
-    nudge_buf_put(b, buf, 8);
+    return p;
 }
 
 
-static void
-nudge_pack_text(nudge_buf_t *b, const nudge_str_t *s)
+static u_char *
+nudge_pack_text(u_char *p, const nudge_str_t *s)
 {
-    nudge_pack_number(b, s->len);
-    nudge_buf_put(b, s->data, s->len);
+    p = nudge_pack_number(p, s->len);
+
+    if (s->len == 0) {
+        return p;
+    }
+
+    memcpy(p, s->data, s->len);
+
+    return p + s->len;
 }
 
 
-static void
-nudge_pack_stamp(nudge_buf_t *b, const nudge_stamp_t *stamp)
+static u_char *
+nudge_pack_stamp(u_char *p, const nudge_stamp_t *stamp)
 {
-    nudge_pack_number(b, stamp->time);
-    nudge_pack_word(b, stamp->nonce);
-    nudge_pack_number(b, stamp->seq);
+    p = nudge_pack_number(p, stamp->time);
+    p = nudge_pack_word(p, stamp->nonce);
+
+    return nudge_pack_number(p, stamp->seq);
 }
 
 
-static void
-nudge_pack_attempt(nudge_buf_t *b, const nudge_attempt_t *a)
+static u_char *
+nudge_pack_attempt(u_char *p, const nudge_attempt_t *a)
 {
-    nudge_pack_number(b, a->time);
-    nudge_pack_word(b, a->id);
+    p = nudge_pack_number(p, a->time);
+
+    return nudge_pack_word(p, a->id);
 }
 
 
-static void
-nudge_pack_item(nudge_buf_t *b, const nudge_item_t *item)
+static u_char *
+nudge_pack_item(u_char *p, const nudge_item_t *item)
 {
     u_char  mask;
 
@@ -139,45 +154,151 @@ nudge_pack_item(nudge_buf_t *b, const nudge_item_t *item)
            | (item->currency.len ? NUDGE_PACK_CURRENCY : 0)
            | (item->price != NUDGE_MONEY_NONE ? NUDGE_PACK_PRICE : 0);
 
-    nudge_buf_char(b, mask);
-    nudge_pack_signed(b, item->quantity);
-    nudge_pack_text(b, &item->id);
+    *p++ = mask;
+    p = nudge_pack_signed(p, item->quantity);
+    p = nudge_pack_text(p, &item->id);
 
     if (mask & NUDGE_PACK_PARENT) {
-        nudge_pack_text(b, &item->parent);
+        p = nudge_pack_text(p, &item->parent);
     }
 
     if (mask & NUDGE_PACK_KEY) {
-        nudge_pack_text(b, &item->key);
+        p = nudge_pack_text(p, &item->key);
     }
 
     if (mask & NUDGE_PACK_NAME) {
-        nudge_pack_text(b, &item->name);
+        p = nudge_pack_text(p, &item->name);
     }
 
     if (mask & NUDGE_PACK_URL) {
-        nudge_pack_text(b, &item->url);
+        p = nudge_pack_text(p, &item->url);
     }
 
     if (mask & NUDGE_PACK_IMAGE) {
-        nudge_pack_text(b, &item->image);
+        p = nudge_pack_text(p, &item->image);
     }
 
     if (mask & NUDGE_PACK_CURRENCY) {
-        nudge_pack_text(b, &item->currency);
+        p = nudge_pack_text(p, &item->currency);
     }
 
     if (mask & NUDGE_PACK_PRICE) {
-        nudge_pack_signed(b, item->price);
+        p = nudge_pack_signed(p, item->price);
     }
+
+    return p;
+}
+
+
+/* a buffer write for each number would cost more than the packing */
+
+static void
+nudge_pack_items(nudge_buf_t *b, const nudge_item_t *items, nudge_uint_t n)
+{
+    u_char        buf[NUDGE_PACK_RECORD], *p;
+    nudge_uint_t  i;
+
+    for (i = 0; i < n && !b->full; i++) {
+
+        if (!nudge_pack_fits(&items[i])) {
+            b->full = 1;
+            return;
+        }
+
+        p = nudge_pack_item(buf, &items[i]);
+        nudge_buf_put(b, buf, p - buf);
+    }
+}
+
+
+static void
+nudge_pack_deltas(nudge_buf_t *b, const nudge_session_t *s)
+{
+    u_char                buf[NUDGE_PACK_RECORD], *p;
+    nudge_uint_t          i;
+    const nudge_delta_t  *delta;
+
+    p = nudge_pack_number(buf, s->ndeltas);
+    nudge_buf_put(b, buf, p - buf);
+
+    for (i = 0; i < s->ndeltas && !b->full; i++) {
+        delta = &s->deltas[i];
+
+        if (!nudge_pack_fits(&delta->item)) {
+            b->full = 1;
+            return;
+        }
+
+        p = nudge_pack_stamp(buf, &delta->stamp);
+        *p++ = (u_char) delta->kind;
+        p = nudge_pack_item(p, &delta->item);
+        nudge_buf_put(b, buf, p - buf);
+    }
+}
+
+
+/* what the session's own files make always does */
+
+static nudge_uint_t
+nudge_pack_fits(const nudge_item_t *item)
+{
+    return item->id.len <= NUDGE_SESSION_ID
+           && item->parent.len <= NUDGE_SESSION_ID
+           && item->key.len <= NUDGE_SESSION_ID
+           && item->name.len <= NUDGE_SESSION_URL
+           && item->url.len <= NUDGE_SESSION_URL
+           && item->image.len <= NUDGE_SESSION_URL
+           && item->currency.len <= 8;
+}
+
+
+static void
+nudge_pack_history(nudge_buf_t *b, const nudge_session_t *s)
+{
+    u_char        buf[NUDGE_PACK_RECORD], *p;
+    nudge_uint_t  i;
+
+    p = nudge_pack_number(buf, s->nviewed);
+
+    for (i = 0; i < s->nviewed; i++) {
+
+        if (s->viewed[i].id.len > NUDGE_SESSION_ID) {
+            b->full = 1;
+            return;
+        }
+
+        p = nudge_pack_stamp(p, &s->viewed[i].stamp);
+        p = nudge_pack_text(p, &s->viewed[i].id);
+        nudge_buf_put(b, buf, p - buf);
+        p = buf;
+    }
+
+    p = nudge_pack_number(p, s->nseen);
+
+    for (i = 0; i < s->nseen; i++) {
+
+        if (s->seen[i].offer.len > NUDGE_SESSION_ID) {
+            b->full = 1;
+            return;
+        }
+
+        p = nudge_pack_text(p, &s->seen[i].offer);
+        p = nudge_pack_number(p, s->seen[i].first);
+        p = nudge_pack_number(p, s->seen[i].last);
+        p = nudge_pack_number(p, ((uint64_t) s->seen[i].count << 1)
+                                 | s->seen[i].done);
+        nudge_buf_put(b, buf, p - buf);
+        p = buf;
+    }
+
+    nudge_buf_put(b, buf, p - buf);
 }
 
 
 void
 nudge_session_pack(nudge_buf_t *b, const nudge_session_t *s)
 {
-    u_char        mask;
-    nudge_uint_t  i;
+    u_char  mask, buf[NUDGE_PACK_RECORD], *p;
 
     mask = (s->subscribed ? NUDGE_PACK_SUBSCRIBED : 0)
            | (s->ordered || s->order ? NUDGE_PACK_ORDER : 0)
@@ -186,67 +307,48 @@ nudge_session_pack(nudge_buf_t *b, const nudge_session_t *s)
            | (nudge_stamp_zero(&s->forgotten) ? 0 : NUDGE_PACK_FORGOTTEN)
            | (nudge_stamp_zero(&s->snap) ? 0 : NUDGE_PACK_SNAP);
 
-    nudge_buf_char(b, NUDGE_PACK_FORMAT);
-    nudge_buf_char(b, mask);
+    p = buf;
+    *p++ = NUDGE_PACK_FORMAT;
+    *p++ = mask;
 
-    nudge_pack_number(b, s->version);
-    nudge_pack_number(b, s->created);
-    nudge_pack_number(b, s->active);
-    nudge_pack_number(b, s->pages);
-    nudge_pack_number(b, s->visits);
-    nudge_pack_number(b, s->checkout);
-    nudge_pack_number(b, s->cart_changed);
+    p = nudge_pack_number(p, s->version);
+    p = nudge_pack_number(p, s->created);
+    p = nudge_pack_number(p, s->active);
+    p = nudge_pack_number(p, s->pages);
+    p = nudge_pack_number(p, s->visits);
+    p = nudge_pack_number(p, s->checkout);
+    p = nudge_pack_number(p, s->cart_changed);
 
     if (mask & NUDGE_PACK_ORDER) {
-        nudge_pack_number(b, s->ordered);
-        nudge_pack_word(b, s->order);
+        p = nudge_pack_number(p, s->ordered);
+        p = nudge_pack_word(p, s->order);
     }
 
     if (mask & NUDGE_PACK_ATTEMPT) {
-        nudge_pack_attempt(b, &s->attempt);
+        p = nudge_pack_attempt(p, &s->attempt);
     }
 
     if (mask & NUDGE_PACK_RESOLVED) {
-        nudge_pack_attempt(b, &s->resolved);
+        p = nudge_pack_attempt(p, &s->resolved);
     }
 
     if (mask & NUDGE_PACK_FORGOTTEN) {
-        nudge_pack_stamp(b, &s->forgotten);
+        p = nudge_pack_stamp(p, &s->forgotten);
     }
 
     if (mask & NUDGE_PACK_SNAP) {
-        nudge_pack_stamp(b, &s->snap);
-        nudge_pack_number(b, s->nlines);
-
-        for (i = 0; i < s->nlines; i++) {
-            nudge_pack_item(b, &s->lines[i]);
-        }
+        p = nudge_pack_stamp(p, &s->snap);
+        p = nudge_pack_number(p, s->nlines);
     }
 
-    nudge_pack_number(b, s->ndeltas);
+    nudge_buf_put(b, buf, p - buf);
 
-    for (i = 0; i < s->ndeltas; i++) {
-        nudge_pack_stamp(b, &s->deltas[i].stamp);
-        nudge_buf_char(b, s->deltas[i].kind);
-        nudge_pack_item(b, &s->deltas[i].item);
+    if (mask & NUDGE_PACK_SNAP) {
+        nudge_pack_items(b, s->lines, s->nlines);
     }
 
-    nudge_pack_number(b, s->nviewed);
-
-    for (i = 0; i < s->nviewed; i++) {
-        nudge_pack_stamp(b, &s->viewed[i].stamp);
-        nudge_pack_text(b, &s->viewed[i].id);
-    }
-
-    nudge_pack_number(b, s->nseen);
-
-    for (i = 0; i < s->nseen; i++) {
-        nudge_pack_text(b, &s->seen[i].offer);
-        nudge_pack_number(b, s->seen[i].first);
-        nudge_pack_number(b, s->seen[i].last);
-        nudge_pack_number(b, ((uint64_t) s->seen[i].count << 1)
-                             | s->seen[i].done);
-    }
+    nudge_pack_deltas(b, s);
+    nudge_pack_history(b, s);
 }
 
 
@@ -527,7 +629,8 @@ nudge_unpack_history(nudge_unpack_t *u, nudge_session_t *s,
         nudge_unpack_stamp(u, &viewed->stamp);
         nudge_unpack_text(u, &viewed->id, NUDGE_SESSION_ID);
 
-        if (nudge_stamp_cmp(&viewed->stamp, &s->forgotten) <= 0
+        if (viewed->id.len == 0
+            || nudge_stamp_cmp(&viewed->stamp, &s->forgotten) <= 0
             || (i > 0 && nudge_viewed_cmp(viewed - 1, viewed) >= 0))
         {
             u->bad = 1;
@@ -546,7 +649,9 @@ nudge_unpack_history(nudge_unpack_t *u, nudge_session_t *s,
         seen->count = (uint32_t) (n >> 1);
         seen->done = n & 1;
 
-        if (i > 0 && nudge_seen_cmp(seen - 1, seen) >= 0) {
+        if (seen->offer.len == 0
+            || (i > 0 && nudge_seen_cmp(seen - 1, seen) >= 0))
+        {
             u->bad = 1;
         }
     }

@@ -295,6 +295,10 @@ nudge_render_value(nudge_render_t *r, const nudge_str_t *s, nudge_uint_t raw)
 
     r->fresh = 0;
 
+    if (s->len == 0) {
+        return;
+    }
+
     switch (r->escape) {
 
     case NUDGE_ESCAPE_ASCII:

@@ -2,9 +2,9 @@
 /*
  * Signed links in mails: confirm, unsubscribe, click.  base64url (RFC 4648
  * section 5) of "<kind>.<shop>.<contact>.<claim>.<expiry>.<target>" and a
- * truncated HMAC-SHA256 (128 bit) under the shop's key, with the kind in the signed
- * text so that one link can never act as another.  The address itself is
- * never inside.
+ * truncated HMAC-SHA256 (128 bit) under the shop's key, with the kind in the
+ * signed text so that one link can never act as another.  The address itself
+ * is never inside.
  */
 
 

@@ -143,7 +143,8 @@ ngx_http_nudge_action_subscribe(ngx_http_nudge_endpoint_t *e)
 
     if (!nudge_email_valid(&email)) {
         return ngx_http_nudge_answer_page(e, NGX_HTTP_BAD_REQUEST,
-                                          "page/error.html", NULL, "email");
+                                          "page/error.html", NULL,
+                                          "bad_address");
     }
 
     if (trap.len) {

@@ -56,6 +56,14 @@ ngx_http_nudge_capture_request(ngx_http_request_t *r,
     x->path = ngx_http_nudge_str(ctx->uri);
     x->args = ngx_http_nudge_str(ctx->args);
     x->host = ngx_http_nudge_str(r->headers_in.server);
+
+    if (r->headers_in.host != NULL) {
+
+        /* with its port: the store's own links have it, too */
+
+        x->host = ngx_http_nudge_str(r->headers_in.host->value);
+    }
+
     x->navigation = ctx->navigation;
 
     if (r->headers_in.content_type != NULL) {

@@ -80,7 +80,7 @@ ngx_int_t ngx_http_nudge_answer(ngx_http_nudge_endpoint_t *e,
 ngx_int_t ngx_http_nudge_answer_text(ngx_http_nudge_endpoint_t *e,
     ngx_uint_t status, const char *text);
 /* renders file "name"; reason: what is true of {{#invalid}}, {{#expired}},
- * {{#unavailable}} and {{#email}}, or NULL */
+ * {{#unavailable}} and {{#bad_address}}, or NULL */
 ngx_int_t ngx_http_nudge_answer_page(ngx_http_nudge_endpoint_t *e,
     ngx_uint_t status, const char *name, nudge_str_t *token,
     const char *reason);

@@ -496,6 +496,13 @@ ngx_http_nudge_offer_complete(ngx_http_nudge_visit_t *v)
             }
         }
 
+        if (line->currency.len == 0) {
+
+            /* most answers do not say: a shop has one */
+
+            line->currency = v->shop->bundle->campaign->shop.currency;
+        }
+
         if (line->price == NUDGE_MONEY_NONE) {
             total = NUDGE_MONEY_NONE;
         }

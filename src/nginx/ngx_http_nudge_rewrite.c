@@ -40,6 +40,8 @@ struct ngx_http_nudge_inject_s {
 
 static ngx_int_t ngx_http_nudge_rewrite_one(ngx_http_request_t *r,
     ngx_http_nudge_ctx_t *ctx, ngx_buf_t *buf);
+static void ngx_http_nudge_rewrite_feed(ngx_http_request_t *r,
+    ngx_http_nudge_ctx_t *ctx, ngx_buf_t *buf);
 static ngx_int_t ngx_http_nudge_rewrite_split(ngx_http_request_t *r,
     ngx_http_nudge_ctx_t *ctx, ngx_buf_t *buf, uint64_t start);
 static ngx_int_t ngx_http_nudge_rewrite_keep(ngx_http_request_t *r,
@@ -149,10 +151,7 @@ ngx_http_nudge_rewrite_one(ngx_http_request_t *r, ngx_http_nudge_ctx_t *ctx,
     start = h->offset;
 
     if (ngx_buf_in_memory(buf)) {
-
-        if (buf->last > buf->pos) {
-            nudge_html_feed(h, buf->pos, buf->last - buf->pos);
-        }
+        ngx_http_nudge_rewrite_feed(r, ctx, buf);
 
     } else if (buf->in_file) {
 
@@ -167,8 +166,6 @@ ngx_http_nudge_rewrite_one(ngx_http_request_t *r, ngx_http_nudge_ctx_t *ctx,
     }
 
     if (h->marked && !ic->passing) {
-        ngx_http_nudge_rewrite_piece(r, ctx);
-
         return ngx_http_nudge_rewrite_split(r, ctx, buf, start);
     }
 
@@ -178,6 +175,45 @@ ngx_http_nudge_rewrite_one(ngx_http_request_t *r, ngx_http_nudge_ctx_t *ctx,
     }
 
     return ngx_http_nudge_rewrite_keep(r, ic, buf, ic->passing ? 0 : h->hold);
+}
+
+
+/*
+ * What is decided at the mark is decided by what stands before it, wherever
+ * the buf ends: once the mark is found, the scan goes back and stops there.
+ */
+
+static void
+ngx_http_nudge_rewrite_feed(ngx_http_request_t *r, ngx_http_nudge_ctx_t *ctx,
+    ngx_buf_t *buf)
+{
+    size_t         n;
+    nudge_html_t  *h, before;
+
+    if (buf->pos == buf->last) {
+        return;
+    }
+
+    h = ctx->html;
+    before = *h;
+
+    nudge_html_feed(h, buf->pos, buf->last - buf->pos);
+
+    if (!h->marked) {
+        return;
+    }
+
+    n = 0;
+
+    if (h->mark > before.offset) {
+        n = (size_t) (h->mark - before.offset);
+    }
+
+    *h = before;
+
+    nudge_html_feed(h, buf->pos, n);
+    ngx_http_nudge_rewrite_piece(r, ctx);
+    nudge_html_feed(h, buf->pos + n, buf->last - buf->pos - n);
 }
 
 
@@ -303,14 +339,23 @@ ngx_http_nudge_rewrite_keep(ngx_http_request_t *r, ngx_http_nudge_inject_t *ic,
 
     hold -= ic->held;
 
-    if (ngx_http_nudge_rewrite_part(r, ic, buf, buf->pos, buf->last - hold, 1)
-        != NGX_OK)
+    if ((hold < n || buf->flush || buf->recycled || buf->last_in_chain)
+        && ngx_http_nudge_rewrite_part(r, ic, buf, buf->pos, buf->last - hold,
+                                       1)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     ngx_memcpy(ic->hold + ic->held, buf->last - hold, hold);
     ic->held += hold;
+
+    if (hold == n && !buf->flush && !buf->recycled && !buf->last_in_chain) {
+
+        /* nothing of it goes on: it is free again */
+
+        buf->pos = buf->last;
+    }
 
     return NGX_OK;
 }
@@ -551,7 +596,12 @@ ngx_http_nudge_rewrite_release(ngx_http_nudge_inject_t *ic)
 
         ic->busy = cl->next;
 
-        cl->next = ic->free;
-        ic->free = cl;
+        /* an empty one may still wait in a filter below, behind the store's
+         * own bufs, which are not in this chain: it is not used again */
+
+        if (ngx_buf_in_memory(b)) {
+            cl->next = ic->free;
+            ic->free = cl;
+        }
     }
 }

@@ -53,6 +53,23 @@ guard_hold(guard_t *g, const char *reason, int64_t until)
 }
 
 
+/* held until something happens, at the latest until it is overdue */
+
+static nudge_int_t
+guard_wait(guard_t *g, const char *reason, int64_t until)
+{
+    int64_t  overdue;
+
+    overdue = g->message->due + FLOW_OVERDUE + 1;
+
+    g->verdict = GUARD_HOLD;
+    g->reason = reason;
+    g->until = until < overdue ? until : overdue;
+
+    return NUDGE_DECLINED;
+}
+
+
 static nudge_int_t
 guard_configured(tx_t *tx, guard_t *g, guard_facts_t *facts)
 {
@@ -214,7 +231,7 @@ guard_order(tx_t *tx, guard_t *g, guard_facts_t *facts)
                                  facts->hash, &g->message->visitor,
                                  now - FLOW_ATTEMPT);
     if (attempt) {
-        return guard_hold(g, "order_pending", attempt + FLOW_ATTEMPT);
+        return guard_wait(g, "order_pending", attempt + FLOW_ATTEMPT);
     }
 
     if (g->session && g->session->attempted > now - FLOW_ATTEMPT) {

@@ -39,6 +39,7 @@ struct ingest_s {
     int64_t             lag;
     pthread_mutex_t     lock;
     unsigned            failing:1;
+    unsigned            tidy:1;
 };
 
 typedef struct {
@@ -399,6 +400,19 @@ ingest_segment(ingest_t *in, journal_segment_t *s)
 }
 
 
+/* positions of segments that are gone, left by a sender killed between the
+ * two: a lower generation is never written again */
+
+static nudge_int_t
+ingest_tidy(tx_t *tx, void *arg)
+{
+    ingest_t  *in = arg;
+
+    return sql_exec(tx, "delete from segment where generation < ?", "i",
+                    in->journal.segments[0].generation);
+}
+
+
 static nudge_int_t
 ingest_pass(ingest_t *in)
 {
@@ -408,6 +422,16 @@ ingest_pass(ingest_t *in)
     journal_segment_t  *s;
 
     rc = journal_scan(&in->journal);
+
+    if (rc == NUDGE_OK && in->journal.n && !in->tidy) {
+        rc = journal_sync(&in->journal);
+
+        if (rc == NUDGE_OK) {
+            rc = store_run(in->store, ingest_tidy, in);
+        }
+
+        in->tidy = rc == NUDGE_OK;
+    }
 
     for (i = 0; i < in->journal.n && rc == NUDGE_OK; i++) {
         rc = ingest_segment(in, &in->journal.segments[i]);

@@ -392,11 +392,14 @@ journal_delete(journal_t *j, journal_segment_t *s)
 
     /* the position may be forgotten only when the name cannot come back */
 
-    if (fsync(j->dir) == -1) {
-        return NUDGE_DECLINED;
-    }
+    return journal_sync(j) == NUDGE_OK ? NUDGE_OK : NUDGE_DECLINED;
+}
 
-    return NUDGE_OK;
+
+nudge_int_t
+journal_sync(const journal_t *j)
+{
+    return fsync(j->dir) == 0 ? NUDGE_OK : NUDGE_ERROR;
 }
 
 

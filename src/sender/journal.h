@@ -64,6 +64,8 @@ nudge_int_t journal_read(journal_t *j, journal_segment_t *s);
 /* deletes a segment that is read, not the newest, and held by nobody.
  * NUDGE_OK: it is gone, durably; NUDGE_DECLINED: not yet */
 nudge_int_t journal_delete(journal_t *j, journal_segment_t *s);
+/* what is gone from the directory stays gone */
+nudge_int_t journal_sync(const journal_t *j);
 /* forgets a segment that is gone */
 void journal_drop(journal_t *j, journal_segment_t *s);
 /* bytes not yet read */

@@ -48,6 +48,7 @@ typedef struct {
     int                 link;           /* SENDER_LINK, or -1 */
     int64_t             second;         /* of the last status */
     volatile int        stopping;
+    unsigned            tailing:1;
 } sender_t;
 
 typedef struct {
@@ -422,33 +423,45 @@ sender_open(sender_t *s, nudge_error_t *error)
         return NUDGE_ERROR;
     }
 
+    s->tailing = 1;
     s->dispatch = dispatch_start(s->conf, s->store, s->ingest, error);
 
     return s->dispatch ? NUDGE_OK : NUDGE_ERROR;
 }
 
 
-static int
+/* also after a start that failed half-way */
+
+static void
 sender_close(sender_t *s)
 {
     s->stopping = 1;
 
-    if (dispatch_stop(s->dispatch) != NUDGE_OK) {
+    if (s->dispatch && dispatch_stop(s->dispatch) != NUDGE_OK) {
         nudge_log(NUDGE_LOG_NOTICE, "exiting while the relay has not answered");
         _exit(0);
     }
 
-    pthread_join(s->tail, NULL);
-    ingest_destroy(s->ingest);
-    store_close(s->store);
-    config_destroy(s->conf);
+    if (s->tailing) {
+        pthread_join(s->tail, NULL);
+    }
 
-    nudge_pool_destroy(s->pool);
+    if (s->ingest) {
+        ingest_destroy(s->ingest);
+    }
+
+    if (s->store) {
+        store_close(s->store);
+    }
+
+    if (s->pool) {
+        nudge_pool_destroy(s->pool);
+    }
+
+    config_destroy(s->conf);
     free(s->status);
     free(s->published);
     free(s->versions);
-
-    return 0;
 }
 
 
@@ -496,11 +509,13 @@ sender_main(void)
     rc = sender_lock(&s);
 
     if (rc != NUDGE_OK) {
+        sender_close(&s);
         return rc == NUDGE_DECLINED ? 0 : 1;
     }
 
     if (sender_open(&s, &error) != NUDGE_OK) {
         nudge_log(NUDGE_LOG_ALERT, "%s", (char *) error.text);
+        sender_close(&s);
         return 1;
     }
 
@@ -511,8 +526,8 @@ sender_main(void)
         sender_tick(&s);
     } while (!sender_wait(&s, SENDER_TICK));
 
-    rc = sender_close(&s);
+    sender_close(&s);
     nudge_log(NUDGE_LOG_NOTICE, "exited");
 
-    return rc;
+    return 0;
 }

@@ -33,7 +33,7 @@ static const mistake_t  mistakes[] = {
     /* the file as a whole */
 
     { "", "nudge.lua:1: found no shop, expected shop { id = " },
-    { "shop {", "nudge.lua:1: '}' expected near '<eof>'" },
+    { "shop {", "nudge.lua:1: unexpected symbol near '<eof>'" },
     { "\n\nfoo()", "nudge.lua:3: found unknown name \"foo\", expected" },
     { "ofer 'x' {}", "nudge.lua:1: found unknown name \"ofer\", expected "
       "\"offer\"?" },
@@ -213,7 +213,7 @@ static const mistake_t  mistakes[] = {
       "flow \"bad\"" },
     { SHOP "use 'flows/syntax'", "flows/syntax.lua:2: unexpected symbol" },
     { SHOP "use 'flows/code'", "flows/code.lua:1: found compiled code" },
-    { SHOP "use 'flows/loop'", "nudge.lua:1: found a second use" },
+    { SHOP "use 'flows/loop'", "flows/loop.lua:1: found a second use" },
 
     /* caught is not forgiven */
 
@@ -229,14 +229,14 @@ static const mistake_t  mistakes[] = {
       "nudge.lua:1: found more than" },
     { SHOP "pcall(function() while true do end end)",
       "nudge.lua:1: found more than" },
-    { SHOP "local function f() return pcall(f) end f()", "nudge.lua" },
     { SHOP "xpcall(function() while true do end end, function() while true "
-      "do end end)", "nudge.lua" },
+      "do end end)", "nudge.lua:1: found unknown name \"xpcall\"" },
     { SHOP "local s = 'x' for i = 1, 40 do s = s .. s end",
       "nudge.lua: found a script that needs more than 4 MB" },
     { SHOP "local t = {} for i = 1, 1e6 do t[i] = { i } end",
       "nudge.lua: found a script that needs more than 4 MB" },
-    { SHOP "local f = function(f) return f(f) + 1 end f(f)", "nudge.lua" },
+    { SHOP "local f = function(f) return f(f) + 1 end f(f)",
+      "nudge.lua: stack overflow" },
     { SHOP "local s = ('x'):rep(3)", "nudge.lua:1: attempt to index" },
     { SHOP "local t = { 'x' } for i = 1, 20 do t = { t, t } end "
       "cjson.encode(t)", "nudge.lua:1: found too large a value for "
@@ -673,20 +673,8 @@ test_sandbox(void)
     nudge_error_t      error;
     nudge_campaign_t  *c;
 
-    /* rawget() does not ask the metatable that refuses unknown names */
-
     c = compile(SHOP
-                "local env = {}\n"
-                "for k in pairs({ load=1, loadstring=1, loadfile=1, dofile=1,"
-                "collectgarbage=1, getfenv=1, setfenv=1, newproxy=1, print=1,"
-                "setmetatable=1, getmetatable=1, require=1, module=1, io=1,"
-                "os=1, debug=1, package=1, ffi=1, jit=1, bit=1, string=1,"
-                "coroutine=1, gcinfo=1, _G=1, arg=1 }) do\n"
-                "  local found, value = pcall(function() return "
-                "contains('x', 'y') end)\n"
-                "  env[#env + 1] = k\n"
-                "end\n"
-                "assert(#env == 25)\n"
+                "local function deep() return pcall(deep) end deep()\n"
                 "assert(cjson.encode({ a = 1 }) == '{\"a\":1}')\n"
                 "assert(cjson.decode('{\"a\":[1,2]}').a[2] == 2)\n"
                 "assert(cjson.decode('{') == nil)\n"
@@ -710,7 +698,8 @@ test_forbidden(void)
         "load", "loadstring", "loadfile", "dofile", "collectgarbage",
         "getfenv", "setfenv", "newproxy", "print", "setmetatable",
         "getmetatable", "require", "module", "io", "os", "debug", "package",
-        "ffi", "jit", "bit", "string", "coroutine", "gcinfo", "_G", NULL
+        "ffi", "jit", "bit", "string", "coroutine", "gcinfo", "_G", "xpcall",
+        NULL
     };
 
     char                text[128], expected[128];

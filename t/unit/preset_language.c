@@ -340,7 +340,7 @@ addresses(void)
 {
     static const char  *good[] = {
         "a@b.co", "first.last+tag@sub.shop.example", "o'neil@shop.example",
-        "x_y-z@xn--bcher-kva.example", "anna@b\xc3\xbc" "cher.example",
+        "x_y-z@xn--bcher-kva.example", ("anna@b\xc3\xbc" "cher.example"),
         "123@4.example"
     };
     static const char  *bad[] = {

@@ -120,6 +120,7 @@ test_cookie(void)
 #define KEY2  "ffeeddccbbaa99887766554433221100"                              \
               "0123456789abcdef0123456789abcdef"
 
+
 static void
 test_keys(void)
 {
@@ -194,6 +195,9 @@ test_consent(void)
 
         { "CookieConsent={marketing:true", NUDGE_CONSENT_DENIED },
         { "CookieConsent={marketing:'true'}", NUDGE_CONSENT_DENIED },
+        { "CookieConsent={marketing:'x'true}", NUDGE_CONSENT_DENIED },
+        { "CookieConsent={marketing:true'x'}", NUDGE_CONSENT_DENIED },
+        { "CookieConsent={marketing:true''}", NUDGE_CONSENT_DENIED },
         { "CookieConsent={marketing:true,marketing:false}",
           NUDGE_CONSENT_DENIED },
         { "CookieConsent={marketing:false,marketing:true}",

@@ -76,7 +76,7 @@ sub fnv {
 
     my $h = -3750763034362895579;           # 0xcbf29ce484222325
     for my $c (unpack 'C*', Encode::encode_utf8($text)) {
-        $h = ($h ^ $c) * 0x100000001b3;
+        $h = ($h ^ $c) * 1099511628211;     # 0x100000001b3
     }
 
     return pack 'q>', $h;

@@ -43,6 +43,7 @@ sub start {
     my $pid = fork // die "fork: $!";
 
     if ($pid == 0) {
+        setpgrp;
         local $SIG{CHLD} = 'IGNORE';
         local $SIG{PIPE} = 'IGNORE';
         local $SIG{TERM} = 'DEFAULT';
@@ -71,7 +72,9 @@ sub stop {
 
     return if !$self->{pid} || $self->{owner} != $$;
 
-    kill 'KILL', $self->{pid};
+    # connections, too: the group is ours
+
+    kill 'KILL', -$self->{pid}, $self->{pid};
     waitpid $self->{pid}, 0;
     delete $self->{pid};
 }

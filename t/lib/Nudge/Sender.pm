@@ -288,11 +288,19 @@ sub change {
 sub settled {
     my ($self) = @_;
 
-    my $want = 0;
-    $want += -s $_ for glob "$self->{state}/journal/journal.*";
+    my %want;
+
+    for my $path (glob "$self->{state}/journal/journal.*") {
+        my ($generation) = $path =~ /(\d+)$/;
+        $want{0 + $generation} = -s $path;
+    }
 
     return $self->wait(sub {
-        $self->value('select coalesce(sum(offset), 0) from segment') >= $want;
+        my %have = map { split /\|/ }
+                   $self->rows('select generation, offset from segment');
+
+        return !grep { $want{$_} > ($have{$_} || 0)
+                       && -e $self->journal->path($_) } keys %want;
     });
 }
 
