@@ -74,10 +74,12 @@ $(BUILD)/nginx/Makefile: config $(BUILD)/sources
 	    --builddir="$(BUILD)/nginx"' > $(BUILD)/configure.log 2>&1 \
 	    || { tail -5 $(BUILD)/configure.log; rm -f $@; exit 1; }
 
+# moved into place: a running nginx keeps the file it has mapped
 $(MODULE): $(BUILD)/nginx/Makefile $(NGINX_FILES)
 	@echo '  module'
 	@$(MAKE) -s -C $(NGINX_SRC) -f $(BUILD)/nginx/Makefile modules
-	@cp $(BUILD)/nginx/ngx_http_nudge_module.so $@
+	@cp $(BUILD)/nginx/ngx_http_nudge_module.so $@.new
+	@mv $@.new $@
 
 $(NUDGE): $(CORE_OBJ) $(SENDER_OBJ)
 	@echo '  ld $(@F)'

@@ -9,7 +9,7 @@ shop {
     locale = "en",
     timezone = "Europe/Madrid",
     from = "Blue Mug <hello@bluemug.example>",
-    postal_address = "Blue Mug, Kiln Lane 4, 11001 Cádiz, Spain",
+    postal_address = "Kiln Lane 4, 11001 Cádiz, Spain",
     privacy = "/privacy/",
     demo = true,
 }

@@ -124,7 +124,7 @@ note('waiting for the reminder, some twenty seconds after the cart changed');
 my $mail = mail(qr/cart/i, 60) or fail('no reminder came');
 
 title('What nginx saw on its way');
-system $nudge, 'events', $journal;
+events();
 
 title('The mail that came');
 print indent(join '', map {
@@ -155,11 +155,47 @@ sub indent {
     return $text;
 }
 
+# the journal's events, one a line
+
+sub events {
+    open my $fh, '-|', $nudge, 'events', $journal or return;
+
+    my $first;
+
+    while (<$fh>) {
+        my $ev = eval { JSON::PP->new->utf8->decode($_) } or next;
+        my @what = map { item($_) } @{$ev->{items} || []};
+
+        $first = $ev->{t} if !defined $first;
+
+        push @what, 'cart: ' . (join(' + ', map { item($_) } @{$ev->{cart}})
+                                || 'empty') if $ev->{snapshot};
+        push @what, map { "$_ $ev->{$_}" } grep { defined $ev->{$_} }
+                    qw(reason method offer email order contact);
+        push @what, $ev->{url} if !@what && defined $ev->{url};
+
+        printf "  %5.1fs  %-16s %s\n", ($ev->{t} - $first) / 1000, $ev->{e},
+               join ', ', @what;
+    }
+
+    close $fh;
+    print "\n  as they are: $nudge events $journal\n";
+}
+
+sub item {
+    my ($item) = @_;
+
+    return join ' ', grep { defined }
+        $item->{quantity} ? "$item->{quantity} x" : undef,
+        defined $item->{name} ? $item->{name} : "product $item->{id}",
+        defined $item->{price} ? sprintf '%.2f', $item->{price} : undef;
+}
+
 sub fail {
     my ($why) = @_;
 
     note($why);
-    system $nudge, 'events', $journal;
+    events();
     exit 1;
 }
 

@@ -77,7 +77,10 @@ my $off = 'proxy_buffering off; proxy_http_version 1.1;';
 my $on = 'proxy_buffers 8 256; proxy_buffer_size 1k; proxy_busy_buffers_size'
        . ' 1k; proxy_max_temp_file_size 0; proxy_http_version 1.1;';
 
-$t->run(campaign => <<'LUA', http => 'nudge_consent off;', server => <<"CONF");
+my $http = 'nudge_consent off;'
+    . ' proxy_cache_path %%DIR%%/cache keys_zone=pages:1m;';
+
+$t->run(campaign => <<'LUA', http => $http, server => <<"CONF");
 shop { id = "test", name = "Test" }
 offer "hello" { on = "page", kind = "banner", template = "plain" }
 LUA
@@ -90,6 +93,11 @@ LUA
         location /gzip/ { proxy_pass %%UPSTREAM%%; $off gzip on;
             gzip_min_length 0; gzip_proxied any; }
         location /plain/ { nudge off; proxy_pass %%UPSTREAM%%; $off }
+        location /cached/ {
+            proxy_pass %%UPSTREAM%%; proxy_cache pages;
+            proxy_ignore_headers Cache-Control Expires Set-Cookie;
+            proxy_cache_valid 200 1m;
+        }
         location = /static.html { }
         location = /big.html { sendfile on; output_buffers 2 512; }
         location = /small.html { sendfile on; output_buffers 1 7;
@@ -191,6 +199,17 @@ is($b->get('/big.html')->{body}, $with, 'large file');
 $r = $b->get('/included.html');
 is($r->{body}, '<!DOCTYPE html><html><body><p>inner' . $PIECE
     . '</body></p><p>after</p></body></html>', 'ssi: one merged stream');
+
+# nginx's own cache holds the store's page, not ours
+
+for (1 .. 3) {
+    is($b->get('/cached/')->{body}, $want, "cached: piece, $_");
+    $r = $t->request('GET', '/cached/', headers => { Accept => 'text/html',
+        'User-Agent' => 'Googlebot' });
+    is($r->{body}, $page, "cached: page, $_");
+}
+
+is(Nudge::header($r, 'ETag'), '"abc"', 'cached: etag');
 
 # compressed by us, after the piece is in
 

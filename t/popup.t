@@ -11,6 +11,7 @@ use Encode qw(encode_utf8);
 use FindBin;
 use JSON::PP ();
 use Test::More;
+use Time::HiRes qw(time);
 use lib "$FindBin::Bin/lib";
 use Nudge;
 
@@ -51,10 +52,7 @@ sub store {
              body => JSON::PP->new->utf8->encode({ items => \@items }) };
 }
 
-my $t = Nudge->new;
-
-$t->upstream(\&store);
-$t->run(http => 'nudge_consent session;', campaign => <<'LUA',
+my $campaign = <<'LUA';
 shop { id = "test", name = "Test", url = "https://localhost",
        currency = "EUR", from = "Test <a@localhost.example>",
        postal_address = "1 High Street" }
@@ -62,8 +60,15 @@ offer "leaving" { on = "exit_intent", kind = "popup", template = "cart",
                   when = { cart_min = 20 }, cap = { 1, "1d" },
                   coupon = "COMEBACK" }
 LUA
-    server => 'nudge on; nudge_preset woocommerce;'
-        . ' location / { proxy_pass %%UPSTREAM%%; }');
+
+my $server = 'nudge on; nudge_preset woocommerce; nudge_timeout 300ms;'
+    . ' location / { proxy_pass %%UPSTREAM%%; }';
+
+my $t = Nudge->new;
+
+$t->upstream(\&store);
+$t->run(http => 'nudge_consent session;', campaign => $campaign,
+    server => $server);
 
 sub add {
     my ($b, $cart) = @_;
@@ -223,9 +228,57 @@ $g->get('/') for 1 .. 3;
 unlike($g->get('/cart/')->{body}, qr/nudge/, 'refused: nothing');
 is(leave($g)->{status}, 204, 'refused: no popup');
 
-# an order empties the cart
-
 cmp_ok(counted('skipped_condition'), '>=', 2, 'status: conditions');
 cmp_ok(counted('skipped_consent'), '>=', 2, 'status: consent');
+
+# two hosts and one memcached: the one that is asked does not know the cart,
+# waits for it and shows it; when memcached hangs it waits no longer than it may
+
+SKIP: {
+    `memcached -V 2>/dev/null` =~ /memcached/ or skip 'no memcached', 7;
+
+    my $mc = Nudge->new;
+    my $server_mc = $mc->memcached;
+    my @hosts;
+
+    for my $i (0, 1) {
+        my $h = $hosts[$i] = Nudge->new;
+        $h->write('keys', 'ab' x 32 . "\n");
+        chmod 0600, $h->dir . '/keys';
+        $h->upstream(\&store);
+        $h->run(http => 'nudge_consent session; nudge_key %%DIR%%/keys;',
+            memcached => $server_mc, campaign => $campaign,
+            server => $server);
+    }
+
+    my $h = $hosts[0]->browser;
+    $h->get('/');
+    $h->get('/');
+    add($h, '19=2,23=1');
+
+    $h->{port} = $hosts[1]->port('http');
+    my $got = leave($h);
+    is($got->{status}, 200, 'other host: popup');
+    like($got->{body}, qr/Mug 19.*Mug 23/s, 'other host: the cart');
+    cmp_ok($hosts[1]->status->{counters}{waited}, '>=', 1,
+        'other host: had to ask');
+
+    my $i = $hosts[0]->browser;
+    $i->get('/');
+    $i->get('/');
+    add($i, '19=2,23=1');
+
+    kill 'STOP', $mc->{pids}{memcached};
+    $i->{port} = $hosts[1]->port('http');
+    my $before = time;
+    is(leave($i)->{status}, 204, 'memcached hangs: no popup');
+    cmp_ok(time - $before, '<', 2, 'memcached hangs: not for long');
+    cmp_ok($hosts[1]->status->{counters}{skipped_unknown}, '>=', 1,
+        'memcached hangs: counted');
+    kill 'CONT', $mc->{pids}{memcached};
+
+    $_->stop for @hosts;
+    is(join("\n", map { $_->complaints } @hosts), '', 'other hosts: quiet');
+}
 
 $t->done;

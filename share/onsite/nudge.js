@@ -123,20 +123,17 @@
         .catch(function () {});
     }
 
-    if (w.matchMedia("(hover: hover) and (pointer: fine)").matches) {
+    /* out through the top, where tabs and the address bar are */
 
-        /* out through the top, where tabs and the address bar are */
+    d.addEventListener("mouseout", function (event) {
+        if (!event.relatedTarget && event.clientY <= 0) {
+            ask();
+        }
+    });
 
-        d.addEventListener("mouseout", function (event) {
-            if (!event.relatedTarget && event.clientY <= 0) {
-                ask();
-            }
-        });
+    /* where there is no pointer: back up in one go, after having read on */
 
-    } else {
-
-        /* back up in one go, after having read on */
-
+    if (w.matchMedia("(pointer: coarse)").matches) {
         w.addEventListener("scroll", function () {
             var y = w.scrollY, now = Date.now();
 

@@ -17,7 +17,6 @@
 #include <lauxlib.h>
 
 
-
 #define NUDGE_CAMPAIGN_POOL      (1024 * 1024)
 #define NUDGE_CAMPAIGN_FILES     16
 #define NUDGE_CAMPAIGN_WARNINGS  32

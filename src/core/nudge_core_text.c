@@ -220,6 +220,10 @@ nudge_utf8_valid(const nudge_str_t *s)
     size_t         n;
     const u_char  *p, *end;
 
+    if (s->len == 0) {
+        return 1;
+    }
+
     p = s->data;
     end = p + s->len;
 
@@ -288,6 +292,11 @@ nudge_buf_json(nudge_buf_t *b, const nudge_str_t *s)
 {
     u_char    *p, *run, *end, *next;
     uint32_t   c;
+
+    if (s->len == 0) {
+        nudge_buf_cstr(b, "\"\"");
+        return;
+    }
 
     nudge_buf_char(b, '"');
 
@@ -398,6 +407,10 @@ nudge_money_read(const nudge_str_t *s, nudge_number_t *num)
     const u_char  *p, *end;
 
     memset(num, 0, sizeof(nudge_number_t));
+
+    if (s->len == 0) {
+        return NUDGE_DECLINED;
+    }
 
     p = s->data;
     end = p + s->len;

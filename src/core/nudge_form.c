@@ -169,6 +169,10 @@ nudge_form_urlencoded(nudge_pool_t *pool, const nudge_str_t *text,
 
     memset(form, 0, sizeof(nudge_form_t));
 
+    if (text->len == 0) {
+        return NUDGE_OK;
+    }
+
     p = text->data;
     end = p + text->len;
 

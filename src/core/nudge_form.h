@@ -2,7 +2,9 @@
 /*
  * Bodies and query strings: urlencoded (WHATWG URL, section 5), multipart
  * (RFC 7578) and a form inside a form field.  Works on a whole buffer; a
- * truncated one gives the complete fields it holds.  File parts are skipped.
+ * truncated multipart body gives the complete fields it holds, an urlencoded
+ * one does not show where it was cut: whoever knows takes off what follows its
+ * last "&".  File parts are skipped.
  * Fields whose name says password, card, cvv, cvc, iban, pin or secret are
  * dropped here, before anybody can look at them (D15).
  */

@@ -36,6 +36,10 @@ nudge_html_feed(nudge_html_t *h, const u_char *p, size_t n)
 {
     const u_char  *end;
 
+    if (n == 0) {
+        return;
+    }
+
     end = p + n;
     h->m.base = h->offset - (uint64_t) (uintptr_t) p;
 

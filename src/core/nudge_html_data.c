@@ -33,18 +33,6 @@ static nudge_uint_t nudge_html_lower(nudge_html_t *h, const u_char *p,
     size_t len);
 
 
-/* lengths of the names that mean something, by their first letter: most names
- * need no further look.  In step with the tables in nudge_html_tag.c */
-
-static const uint16_t  nudge_html_lengths[26] = {
-    0, 1 << 4, 0, 0, 0, 0, 0, 1 << 4,               /* body, html */
-    1 << 6, 0, 0, 1 << 4, 1 << 4,                   /* iframe, link, meta */
-    1 << 7 | 1 << 8, 0, 1 << 9, 0, 0,               /* no..., plaintext */
-    1 << 3 | 1 << 5 | 1 << 6,                       /* svg, style, script */
-    1 << 5 | 1 << 8, 0, 0, 0, 1 << 3, 0, 0          /* title, te..., xmp */
-};
-
-
 const u_char *
 nudge_html_data(nudge_html_t *h, const u_char *p, const u_char *end)
 {
@@ -53,10 +41,7 @@ nudge_html_data(nudge_html_t *h, const u_char *p, const u_char *end)
     while ((p = nudge_html_find_lt(p, end)) != NULL) {
 
         h->m.lt = nudge_html_offset(h, p);
-
-        /* in svg and math more names have a meaning: no short cut there */
-
-        next = h->m.depth ? NULL : nudge_html_plain_tag(h, p + 1, end);
+        next = nudge_html_plain_tag(h, p + 1, end);
 
         if (next == NULL) {
             h->m.state = NUDGE_HTML_TAG_OPEN;
@@ -217,38 +202,53 @@ static const u_char *
 nudge_html_plain_tag(nudge_html_t *h, const u_char *p, const u_char *end)
 {
     size_t         len;
+    uint16_t       lengths;
     nudge_uint_t   end_tag;
     const u_char  *name;
 
     end_tag = (p < end && *p == '/');
-    p += end_tag;
-    name = p;
+    name = p + end_tag;
 
-    p = nudge_html_find_name_end(p, end);
-
-    if (p == end || !nudge_html_alpha(*name)) {
+    if (name >= end || !nudge_html_alpha(*name)) {
         return NULL;
     }
 
-    if (*p != '>' && *p != '/' && !nudge_html_space(*p)) {
+    h->m.nslots = 0;
+    h->m.tag = NUDGE_HTML_T_OTHER;
+
+    lengths = nudge_html_lengths(*name | 0x20, h->m.depth);
+
+    /* outside of svg and math one end tag counts, and that once */
+
+    if (end_tag && h->m.depth == 0 && (h->marked || (*name | 0x20) != 'b')) {
+        lengths = 0;
+    }
+
+    if (lengths == 0) {
+        p = nudge_html_find_attr(name + 1, end);
+
+        if (p < end && *p == '>') {
+            return p + 1;
+        }
+    }
+
+    p = nudge_html_find_name_end(name, end);
+
+    if (p == end || (*p != '>' && *p != '/' && !nudge_html_space(*p))) {
         return NULL;
     }
 
     len = p - name;
-    h->m.nslots = 0;
-    h->m.tag = NUDGE_HTML_T_OTHER;
 
-    if (len < 16 && (nudge_html_lengths[(*name | 0x20) - 'a'] & (1 << len))) {
+    if (len < 16 && (lengths & (1 << len))) {
 
-        if (end_tag && !h->marked && (*name | 0x20) == 'b') {
+        if (end_tag || h->m.depth) {
             return NULL;
         }
 
-        if (!end_tag) {
-            h->m.end_tag = 0;
-            (void) nudge_html_lower(h, name, len);
-            nudge_html_tag_begin(h);
-        }
+        h->m.end_tag = 0;
+        (void) nudge_html_lower(h, name, len);
+        nudge_html_tag_begin(h);
     }
 
     p = nudge_html_plain_attrs(h, p, end);

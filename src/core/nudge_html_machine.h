@@ -115,6 +115,9 @@ typedef enum {
 /* what a name (lower case) means to HTML; where foreign, to svg and math */
 nudge_html_tag_t nudge_html_tag(const u_char *name, size_t len,
     nudge_uint_t foreign);
+/* bits of the lengths that names with this first letter have; where foreign,
+ * also of those that svg and math know: most tags need no further look */
+uint16_t nudge_html_lengths(u_char letter, nudge_uint_t foreign);
 /* the current element is of svg or math, not of HTML */
 nudge_uint_t nudge_html_foreign(const nudge_html_t *h);
 /* a "</body" here would be markup and end the body */

@@ -124,6 +124,43 @@ static const nudge_html_word_t  nudge_html_foreigners[] = {
 };
 
 
+/* in step with the tables above and below */
+
+static const uint16_t  nudge_html_lengths_html[26] = {
+    0, 1 << 4, 0, 0, 0, 0, 0, 1 << 4,               /* body, html */
+    1 << 6, 0, 0, 1 << 4, 1 << 4,                   /* iframe, link, meta */
+    1 << 7 | 1 << 8, 0, 1 << 9, 0, 0,               /* no..., plaintext */
+    1 << 3 | 1 << 5 | 1 << 6,                       /* svg, style, script */
+    1 << 5 | 1 << 8, 0, 0, 0, 1 << 3, 0, 0          /* title, te..., xmp */
+};
+
+
+static const uint16_t  nudge_html_lengths_all[26] = {
+    1 << 14,                                        /* a */
+    1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 10,    /* b */
+    1 << 4 | 1 << 6,                                /* c */
+    1 << 2 | 1 << 3 | 1 << 4,                       /* d */
+    1 << 2 | 1 << 5,                                /* e */
+    1 << 4 | 1 << 13,                               /* f */
+    0,
+    1 << 2 | 1 << 4,                                /* h */
+    1 << 1 | 1 << 3 | 1 << 6,                       /* i */
+    0, 0,
+    1 << 2 | 1 << 4 | 1 << 7,                       /* l */
+    1 << 2 | 1 << 4 | 1 << 5,                       /* m */
+    1 << 4 | 1 << 7 | 1 << 8,                       /* n */
+    1 << 2,                                         /* o */
+    1 << 1 | 1 << 3 | 1 << 9,                       /* p */
+    0,
+    1 << 4,                                         /* r */
+    1 << 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6,     /* s */
+    1 << 2 | 1 << 5 | 1 << 8,                       /* t */
+    1 << 1 | 1 << 2,                                /* u */
+    1 << 3,                                         /* v */
+    0, 1 << 3, 0, 0                                 /* x */
+};
+
+
 static const char  *nudge_html_breakouts[] = {
     "b", "big", "blockquote", "body", "br", "center", "code", "dd", "div",
     "dl", "dt", "em", "embed", "h1", "h2", "h3", "h4", "h5", "h6", "head",
@@ -145,6 +182,14 @@ static const nudge_html_word_t  nudge_html_attrs[] = {
     nudge_html_word("size", NUDGE_HTML_A_FONT),
     { NULL, 0, 0 }
 };
+
+
+uint16_t
+nudge_html_lengths(u_char letter, nudge_uint_t foreign)
+{
+    return foreign ? nudge_html_lengths_all[letter - 'a']
+                   : nudge_html_lengths_html[letter - 'a'];
+}
 
 
 static nudge_uint_t
@@ -170,6 +215,10 @@ nudge_html_tag(const u_char *name, size_t len, nudge_uint_t foreign)
     if (!foreign) {
         word = nudge_html_letters[name[0] - 'a'];
         return word ? nudge_html_find(word, name, len) : NUDGE_HTML_T_OTHER;
+    }
+
+    if (len >= 16 || !(nudge_html_lengths_all[name[0] - 'a'] & (1 << len))) {
+        return NUDGE_HTML_T_OTHER;
     }
 
     tag = nudge_html_find(nudge_html_foreigners, name, len);

@@ -71,6 +71,10 @@ nudge_html_escape(nudge_buf_t *b, const nudge_str_t *s)
     u_char    *p, *run, *end;
     uint32_t   c;
 
+    if (s->len == 0) {
+        return;
+    }
+
     p = s->data;
     run = p;
     end = p + s->len;
@@ -110,6 +114,10 @@ nudge_html_ascii(nudge_buf_t *b, const nudge_str_t *s)
 {
     u_char  *p, *run, *end;
 
+    if (s->len == 0) {
+        return;
+    }
+
     p = s->data;
     run = p;
     end = p + s->len;
@@ -138,7 +146,11 @@ nudge_html_class(nudge_str_t *classes)
     nudge_str_t  name;
 
     *classes = nudge_str_trim(*classes);
-    name.data = classes->data;
+    name = *classes;
+
+    if (name.len == 0) {
+        return name;
+    }
 
     for (name.len = 0; name.len < classes->len; name.len++) {
         if (name.data[name.len] <= ' ') {
@@ -289,9 +301,9 @@ nudge_html_unescape(nudge_pool_t *pool, nudge_str_t *dst,
         return NUDGE_ERROR;
     }
 
-    p = src->data;
-    end = p + src->len;
     dst->data = q;
+    p = src->data;
+    end = src->len ? p + src->len : p;
 
     while (p < end) {
         next = (*p == '&') ? nudge_html_resolve(p + 1, end, &c) : NULL;

@@ -3,7 +3,8 @@
  * One record of the journal: "\nN1 <crc32, 8 hex> <length> <json>\n".  The
  * leading newline closes a torn predecessor, so a reader that meets garbage
  * finds the next record at the next line; the file stays readable with tail.
- * The CRC (of the JSON bytes) and the length decide, nothing else does.
+ * The CRC (of the JSON bytes) and the length decide, nothing else does.  The
+ * JSON holds no newline, so one that comes too early ends a torn record.
  */
 
 
@@ -17,7 +18,8 @@
 #define NUDGE_FRAME_MAX       65536     /* JSON bytes in one record */
 #define NUDGE_FRAME_OVERHEAD  32
 
-/* appends one frame to b; check b->full */
+/* appends one frame to b, or nothing: check b->full, which is also set when
+ * json is empty, too long or has a newline */
 void nudge_frame_encode(nudge_buf_t *b, const nudge_str_t *json);
 
 /*

@@ -36,7 +36,8 @@ typedef struct nudge_value_s  nudge_value_t;
 struct nudge_value_s {
     nudge_json_type_t   type;
     double              number;
-    nudge_str_t         string;     /* strings; numbers: as "%.14g" text */
+    nudge_str_t         string;     /* strings; numbers: integers up to 2^53
+                                       exactly, others as "%.14g" text */
     nudge_str_t         name;       /* when a member of an object */
     nudge_value_t      *child;      /* first element or member, or NULL */
     nudge_value_t      *next;       /* next sibling, or NULL */
@@ -53,7 +54,8 @@ void nudge_json_destroy(nudge_json_t *js);
 nudge_value_t *nudge_json_decode(nudge_json_t *js, nudge_pool_t *pool,
     const nudge_str_t *text, const char **error);
 
-/* every accessor accepts NULL and the wrong type, and answers NULL or empty */
+/* every accessor accepts NULL and the wrong type, and answers NULL or empty.
+ * Members come sorted by name; i counts from 0 */
 nudge_value_t *nudge_value_get(const nudge_value_t *v, const char *name);
 nudge_value_t *nudge_value_at(const nudge_value_t *v, nudge_uint_t i);
 /* "a.b[2].c" ([1] is the first element) */

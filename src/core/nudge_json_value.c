@@ -81,7 +81,7 @@ nudge_value_path(const nudge_value_t *v, const nudge_str_t *p)
     nudge_str_t   step;
 
     s = p->data;
-    end = s + p->len;
+    end = p->len ? s + p->len : s;
 
     while (v != NULL && s < end) {
 

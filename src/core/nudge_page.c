@@ -20,7 +20,7 @@
 typedef struct {
     nudge_item_t        item;
     nudge_value_t      *product;
-    nudge_uint_t        groups;     /* ProductGroup: its variants do not count */
+    nudge_uint_t        groups;     /* ProductGroup: variants do not count */
     unsigned            many:1;
     nudge_pool_t       *pool;
     const nudge_str_t  *host;

@@ -244,7 +244,7 @@ static nudge_str_t
 nudge_html_value(nudge_pool_t *pool, const nudge_str_t *attributes,
     const nudge_str_t *name, size_t max)
 {
-    nudge_str_t  rest, found, value, none;
+    nudge_str_t  rest, found, value, plain, none;
 
     nudge_str_null(&none);
     rest = *attributes;
@@ -266,13 +266,12 @@ nudge_html_value(nudge_pool_t *pool, const nudge_str_t *attributes,
             return none;
         }
 
-        if (memchr(value.data, '&', value.len) != NULL
-            && nudge_html_unescape(pool, &value, &value) != NUDGE_OK)
-        {
-            return none;
+        if (memchr(value.data, '&', value.len) == NULL) {
+            return value;
         }
 
-        return value;
+        return nudge_html_unescape(pool, &plain, &value) == NUDGE_OK ? plain
+                                                                     : none;
     }
 
     return none;
@@ -286,7 +285,7 @@ nudge_html_times(nudge_pool_t *pool, nudge_tag_t *tag, nudge_item_t *line)
 {
     u_char       *p, *lt, buf[NUDGE_HTML_TEXT];
     size_t        n, len, i;
-    nudge_str_t   text, open;
+    nudge_str_t   text, raw, open;
     nudge_uint_t  depth;
     nudge_tag_t   inside;
 
@@ -320,10 +319,10 @@ nudge_html_times(nudge_pool_t *pool, nudge_tag_t *tag, nudge_item_t *line)
         }
     }
 
-    text.data = buf;
-    text.len = n;
+    raw.data = buf;
+    raw.len = n;
 
-    if (n == 0 || nudge_html_unescape(pool, &text, &text) != NUDGE_OK) {
+    if (n == 0 || nudge_html_unescape(pool, &text, &raw) != NUDGE_OK) {
         return;
     }
 

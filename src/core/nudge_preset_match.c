@@ -17,8 +17,6 @@ static uint64_t nudge_preset_args(const nudge_preset_t *preset,
 static nudge_str_t nudge_args_decode(nudge_str_t s, u_char *buf, size_t size);
 static nudge_uint_t nudge_args_test(const nudge_tests_t *tests,
     const nudge_str_t *values);
-static nudge_uint_t nudge_segments_match(u_char *p, u_char *pe, u_char *s,
-    u_char *se);
 static nudge_uint_t nudge_page_matches(const nudge_preset_t *preset,
     const nudge_page_rule_t *page, const nudge_exchange_t *x);
 
@@ -112,186 +110,6 @@ nudge_preset_body_kind(const nudge_str_t *content_type)
     }
 
     return NUDGE_BODY_OTHER;
-}
-
-
-nudge_uint_t
-nudge_glob(const nudge_str_t *glob, const nudge_str_t *s)
-{
-    size_t        i;
-    nudge_str_t   g;
-    nudge_uint_t  head, tail;
-
-    g = *glob;
-    head = g.len && g.data[0] == '*';
-
-    if (head) {
-        g.data++;
-        g.len--;
-    }
-
-    tail = g.len && g.data[g.len - 1] == '*';
-
-    if (tail) {
-        g.len--;
-    }
-
-    if (g.len > s->len || (!head && !tail && g.len != s->len)) {
-        return 0;
-    }
-
-    if (g.len == 0) {
-        return 1;
-    }
-
-    if (!head) {
-        return memcmp(s->data, g.data, g.len) == 0;
-    }
-
-    if (!tail) {
-        return memcmp(s->data + s->len - g.len, g.data, g.len) == 0;
-    }
-
-    for (i = 0; i <= s->len - g.len; i++) {
-        if (memcmp(s->data + i, g.data, g.len) == 0) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-nudge_uint_t
-nudge_globs(const nudge_strs_t *globs, const nudge_str_t *s)
-{
-    nudge_uint_t  i;
-
-    for (i = 0; i < globs->n; i++) {
-        if (nudge_glob(&globs->elts[i], s)) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-/*
- * Segment by segment; "**" tries every rest, and as a pattern holds at most
- * two of them (compile), that is at most quadratic in a path's segments.
- */
-
-static nudge_uint_t
-nudge_segments_match(u_char *p, u_char *pe, u_char *s, u_char *se)
-{
-    u_char  *pn, *sn, *c;
-
-    for ( ;; ) {
-
-        while (s < se && *s == '/') {
-            s++;
-        }
-
-        if (p >= pe) {
-            return s == se;
-        }
-
-        for (pn = p; pn < pe && *pn != '/'; pn++) { /* void */ }
-        for (sn = s; sn < se && *sn != '/'; sn++) { /* void */ }
-
-        if (pn - p == 2 && p[0] == '*' && p[1] == '*') {
-            p = (pn < pe) ? pn + 1 : pe;
-
-            if (p == pe) {
-                return 1;
-            }
-
-            for ( ;; ) {
-                if (nudge_segments_match(p, pe, s, se)) {
-                    return 1;
-                }
-
-                while (s < se && *s != '/') {
-                    s++;
-                }
-
-                if (s == se) {
-                    return 0;
-                }
-
-                s++;
-            }
-        }
-
-        if (s == se) {
-            return 0;
-        }
-
-        if (pn - p == 1 && *p == '#') {
-            for (c = s; c < sn; c++) {
-                if (*c < '0' || *c > '9') {
-                    return 0;
-                }
-            }
-
-        } else if (!(pn - p == 1 && *p == '*')
-                   && (pn - p != sn - s || memcmp(p, s, pn - p) != 0))
-        {
-            return 0;
-        }
-
-        p = (pn < pe) ? pn + 1 : pe;
-        s = sn;
-    }
-}
-
-
-nudge_uint_t
-nudge_pattern_match(const nudge_pattern_t *p, nudge_str_t s)
-{
-    while (s.len && s.data[0] == '/') {
-        s.data++;
-        s.len--;
-    }
-
-    while (s.len && s.data[s.len - 1] == '/') {
-        s.len--;
-    }
-
-    if (p->literal) {
-        return p->text.len == s.len
-               && (s.len == 0 || memcmp(p->text.data, s.data, s.len) == 0);
-    }
-
-    if (p->anchor.len
-        && (p->anchor.len > s.len
-            || memmem(s.data, s.len, p->anchor.data, p->anchor.len) == NULL))
-    {
-        return 0;
-    }
-
-    if (s.len == 0) {
-        s.data = p->text.data;
-    }
-
-    return nudge_segments_match(p->text.data, p->text.data + p->text.len,
-                                s.data, s.data + s.len);
-}
-
-
-nudge_uint_t
-nudge_patterns_match(const nudge_patterns_t *p, nudge_str_t s)
-{
-    nudge_uint_t  i;
-
-    for (i = 0; i < p->n; i++) {
-        if (nudge_pattern_match(&p->elts[i], s)) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 
@@ -480,7 +298,7 @@ nudge_preset_route(const nudge_preset_t *preset, const nudge_str_t *path)
         return route;
     }
 
-    p = memmem(path->data, path->len, after.data, after.len);
+    p = nudge_seek(path, &after);
 
     if (p == NULL) {
         return route;
@@ -543,7 +361,9 @@ nudge_preset_match(const nudge_preset_t *preset, const nudge_exchange_t *x,
             continue;
         }
 
-        if (rule->route.n && !nudge_patterns_match(&rule->route, route)) {
+        if (rule->route.n
+            && (route.len == 0 || !nudge_patterns_match(&rule->route, route)))
+        {
             continue;
         }
 
@@ -709,67 +529,4 @@ nudge_preset_page_id(const nudge_preset_t *preset, const nudge_exchange_t *x)
     }
 
     return id;
-}
-
-
-nudge_str_t
-nudge_path_segment(const nudge_str_t *path, const nudge_source_t *source)
-{
-    int           n, wanted;
-    u_char       *p, *s, *end;
-    nudge_str_t   found;
-    nudge_uint_t  next;
-
-    nudge_str_null(&found);
-
-    if (path->len == 0) {
-        return found;
-    }
-
-    end = path->data + path->len;
-    wanted = source->index;
-
-    if (wanted < 0) {
-        n = 0;
-
-        for (p = path->data; p < end; p++) {
-            n += *p != '/' && (p == path->data || p[-1] == '/');
-        }
-
-        wanted += n + 1;
-
-        if (wanted <= 0) {
-            return found;
-        }
-    }
-
-    n = 0;
-    next = 0;
-
-    for (p = path->data; p < end; p = s) {
-
-        while (p < end && *p == '/') {
-            p++;
-        }
-
-        for (s = p; s < end && *s != '/'; s++) { /* void */ }
-
-        if (s == p) {
-            break;
-        }
-
-        n++;
-
-        if (next || (source->index && n == wanted)) {
-            found.data = p;
-            found.len = s - p;
-            break;
-        }
-
-        next = source->index == 0
-               && (size_t) (s - p) == source->name.len
-               && memcmp(p, source->name.data, s - p) == 0;
-    }
-
-    return found;
 }

@@ -309,16 +309,20 @@ typedef struct {
 
 int nudge_preset_method(const nudge_str_t *method);
 uint32_t nudge_preset_body_kind(const nudge_str_t *content_type);
-nudge_uint_t nudge_pattern_match(const nudge_pattern_t *p, nudge_str_t s);
-nudge_uint_t nudge_patterns_match(const nudge_patterns_t *p, nudge_str_t s);
-/* "*" at either end stands for anything */
-nudge_uint_t nudge_glob(const nudge_str_t *glob, const nudge_str_t *s);
-nudge_uint_t nudge_globs(const nudge_strs_t *globs, const nudge_str_t *s);
 /* bit of a query argument's name, or -1 */
 int nudge_preset_name_bit(const nudge_preset_t *preset, const nudge_str_t *s);
 nudge_uint_t nudge_preset_slot(const nudge_str_t *s);
 nudge_str_t nudge_preset_route(const nudge_preset_t *preset,
     const nudge_str_t *path);
+
+/* nudge_preset_pattern.c */
+
+u_char *nudge_seek(const nudge_str_t *s, const nudge_str_t *needle);
+nudge_uint_t nudge_pattern_match(const nudge_pattern_t *p, nudge_str_t s);
+nudge_uint_t nudge_patterns_match(const nudge_patterns_t *p, nudge_str_t s);
+/* "*" at either end stands for anything */
+nudge_uint_t nudge_glob(const nudge_str_t *glob, const nudge_str_t *s);
+nudge_uint_t nudge_globs(const nudge_strs_t *globs, const nudge_str_t *s);
 nudge_str_t nudge_path_segment(const nudge_str_t *path,
     const nudge_source_t *source);
 
@@ -338,6 +342,12 @@ nudge_money_t nudge_sources_money(nudge_reader_t *r,
 nudge_str_t nudge_sources_currency(nudge_reader_t *r,
     const nudge_sources_t *s);
 nudge_form_t *nudge_reader_form(nudge_reader_t *r);
+nudge_value_t *nudge_reader_json(nudge_reader_t *r);
+nudge_value_t *nudge_reader_answer(nudge_reader_t *r);
+void nudge_reader_query(nudge_reader_t *r);
+
+/* nudge_preset_test.c */
+
 /* the request side of a rule */
 nudge_uint_t nudge_rule_applies(nudge_reader_t *r, const nudge_rule_t *rule);
 nudge_uint_t nudge_tests_hold(nudge_reader_t *r, const nudge_tests_t *tests);

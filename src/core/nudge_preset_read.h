@@ -59,14 +59,28 @@ void nudge_read_patterns(nudge_compiler_t *c, lua_State *L, int index,
 /* each: a text without a prefix is a path in the element */
 void nudge_read_sources(nudge_compiler_t *c, lua_State *L, int index,
     const char *field, nudge_uint_t each, nudge_sources_t *sources);
+/* a query argument's bit */
+int nudge_read_name(nudge_compiler_t *c, lua_State *L, const char *field,
+    const nudge_str_t *name);
+
+/* of the value on top of the stack */
+nudge_str_t nudge_read_copy(nudge_compiler_t *c, lua_State *L);
+/* pushes a list of what stands in the field, be it one text or a list, and
+ * returns its length; then pushes its element i as a text */
+nudge_uint_t nudge_read_list(nudge_compiler_t *c, lua_State *L, int index,
+    const char *field);
+void nudge_read_list_text(nudge_compiler_t *c, lua_State *L,
+    const char *field, nudge_uint_t i);
+/* what the form parser would drop anyway is a mistake here */
+void nudge_read_secret(nudge_compiler_t *c, lua_State *L, const char *field,
+    const nudge_source_t *s);
+
+/* nudge_preset_read_test.c */
+
 void nudge_read_tests(nudge_compiler_t *c, lua_State *L, int index,
     const char *field, nudge_source_kind_t kind, nudge_tests_t *tests);
 void nudge_read_conditions(nudge_compiler_t *c, lua_State *L, int index,
     const char *field, nudge_conditions_t *conditions);
-
-/* a query argument's bit */
-int nudge_read_name(nudge_compiler_t *c, lua_State *L, const char *field,
-    const nudge_str_t *name);
 
 /* nudge_preset_compile.c: on entering a statement; its table is at index 1 */
 nudge_compiler_t *nudge_compile_enter(lua_State *L, const char *what,

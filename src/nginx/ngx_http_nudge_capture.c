@@ -36,8 +36,9 @@ static ngx_uint_t ngx_http_nudge_capture_page(ngx_http_request_t *r,
     ngx_http_nudge_ctx_t *ctx, nudge_pool_t *pool, nudge_event_t *ev);
 static ngx_uint_t ngx_http_nudge_capture_product(ngx_http_nudge_ctx_t *ctx,
     nudge_pool_t *pool, nudge_item_t *item);
-static ngx_uint_t ngx_http_nudge_capture_outcome(ngx_http_nudge_ctx_t *ctx,
+static void ngx_http_nudge_capture_outcome(ngx_http_nudge_ctx_t *ctx,
     nudge_event_t *ev, ngx_uint_t n);
+static nudge_str_t ngx_http_nudge_capture_url(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_nudge_capture_wanted(ngx_http_nudge_ctx_t *ctx,
     nudge_event_t *ev);
 static void ngx_http_nudge_capture_emit(ngx_http_request_t *r,
@@ -322,10 +323,11 @@ ngx_http_nudge_capture_header(ngx_http_request_t *r,
         }
     }
 
-    if (ctx->match.change) {
+    if (ctx->match.change && r->method != NGX_HTTP_GET) {
 
         /* the header says all there is to know: a page that follows already
-         * finds the new cart */
+         * finds the new cart.  A page asked for by GET is a view as well, and
+         * rules may ask for its class: it is understood when it has passed. */
 
         ngx_http_nudge_capture_finish(r, ctx);
     }
@@ -382,6 +384,10 @@ ngx_http_nudge_capture_finish(ngx_http_request_t *r,
         nudge_session_init(&before, ngx_http_nudge_now());
     }
 
+    if (ctx->html != NULL) {
+        ctx->x.body_class = ctx->html->body_class;
+    }
+
     n = 0;
 
     if (ctx->match.n != 0) {
@@ -393,7 +399,7 @@ ngx_http_nudge_capture_finish(ngx_http_request_t *r,
         }
     }
 
-    n = ngx_http_nudge_capture_outcome(ctx, ev, n);
+    ngx_http_nudge_capture_outcome(ctx, ev, n);
 
     n += ngx_http_nudge_declare_directives(r, ctx, pool, ev + n,
                                         NGX_HTTP_NUDGE_EVENTS_MAX - 3 - n);
@@ -423,19 +429,19 @@ ngx_http_nudge_capture_finish(ngx_http_request_t *r,
 
 
 /*
- * An order that was attempted and did not come to be has failed, if the store
- * said so; an upstream error, an abort or an answer too long to read leave it
- * open, and open attempts hold every message for a day (D6).
+ * The outcome of an order names the attempt it resolves.  What is neither a
+ * purchase nor a failure the preset knows stays open, and open attempts hold
+ * every message for a day (D6).
  */
 
-static ngx_uint_t
+static void
 ngx_http_nudge_capture_outcome(ngx_http_nudge_ctx_t *ctx, nudge_event_t *ev,
     ngx_uint_t n)
 {
     ngx_uint_t  i;
 
     if (ctx->attempt.len == 0) {
-        return n;
+        return;
     }
 
     for (i = 0; i < n; i++) {
@@ -443,20 +449,8 @@ ngx_http_nudge_capture_outcome(ngx_http_nudge_ctx_t *ctx, nudge_event_t *ev,
             || ev[i].type == NUDGE_EVENT_ORDER_FAILED)
         {
             ev[i].attempt = ngx_http_nudge_str(ctx->attempt);
-            return n;
         }
     }
-
-    if (ctx->x.status < 200 || ctx->x.status >= 499 || ctx->x.answer_cut
-        || ctx->x.body_cut || (ctx->x.answer.len == 0 && ctx->match.answer))
-    {
-        return n;
-    }
-
-    ngx_http_nudge_capture_event(&ev[n], NUDGE_EVENT_ORDER_FAILED);
-    ev[n].attempt = ngx_http_nudge_str(ctx->attempt);
-
-    return n + 1;
 }
 
 
@@ -482,7 +476,6 @@ ngx_http_nudge_capture_page(ngx_http_request_t *r, ngx_http_nudge_ctx_t *ctx,
         return 0;
     }
 
-    x->body_class = ctx->html->body_class;
     nudge_str_null(&page);
 
     if (ctx->conf->preset != NULL) {
@@ -593,7 +586,7 @@ ngx_http_nudge_capture_product(ngx_http_nudge_ctx_t *ctx, nudge_pool_t *pool,
             }
         }
 
-        item->url = ngx_http_nudge_str(ctx->uri);
+        item->url = ngx_http_nudge_capture_url(ctx->request);
 
         if (item->id.len <= sizeof(known.id)) {
             known.id_len = (u_char) item->id.len;
@@ -611,6 +604,25 @@ ngx_http_nudge_capture_product(ngx_http_nudge_ctx_t *ctx, nudge_pool_t *pool,
     ngx_http_nudge_offer_live_set(ctx->shop, item);
 
     return 1;
+}
+
+
+/* the path as it was asked for, escaped as it was: fit for a link */
+
+static nudge_str_t
+ngx_http_nudge_capture_url(ngx_http_request_t *r)
+{
+    u_char       *p;
+    nudge_str_t   url;
+
+    url = ngx_http_nudge_str(r->unparsed_uri);
+
+    p = ngx_strlchr(url.data, url.data + url.len, '?');
+    if (p != NULL) {
+        url.len = p - url.data;
+    }
+
+    return url;
 }
 
 
@@ -694,7 +706,7 @@ ngx_http_nudge_capture_emit(ngx_http_request_t *r, ngx_http_nudge_ctx_t *ctx,
 
             /* without arguments: they carry keys and tokens */
 
-            ev[i].url = ngx_http_nudge_str(ctx->uri);
+            ev[i].url = ngx_http_nudge_capture_url(r);
         }
 
         (void) ngx_http_nudge_journal_append(ctx->shop, &ev[i]);
@@ -718,7 +730,11 @@ ngx_http_nudge_capture_emit(ngx_http_request_t *r, ngx_http_nudge_ctx_t *ctx,
     }
 
     len = ctx->events.len;
-    ngx_memcpy(p, ctx->events.data, len);
+
+    if (len != 0) {
+        ngx_memcpy(p, ctx->events.data, len);
+    }
+
     ctx->events.data = p;
     p += len;
 

@@ -604,6 +604,8 @@ ngx_http_nudge_event_param(ngx_conf_t *cf, ngx_http_nudge_declared_t *d,
     ngx_http_nudge_param_t            *p;
     ngx_http_compile_complex_value_t   ccv;
 
+    len = 0;
+
     for (i = 0; ngx_http_nudge_declare_params[i] != NULL; i++) {
         len = ngx_strlen(ngx_http_nudge_declare_params[i]);
 

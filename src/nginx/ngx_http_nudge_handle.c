@@ -7,12 +7,13 @@
  * The protocol is always the binary one: libmemcached's text parser asserts,
  * that is aborts the worker, on legal replies to another question.  It reports
  * most failures of a get as "not found", hence memcached_last_error().  What
- * it does not survive is a server that on purpose frames over-long keys or
- * versions in well-formed headers: memcached has to be trusted.
+ * it does not survive are replies that claim what no memcached would: they
+ * are kept from it, see guard.c.
  */
 
 
 #include "ngx_http_nudge_handle.h"
+#include "ngx_http_nudge_guard.h"
 
 #include <libmemcached/memcached.h>
 
@@ -27,19 +28,19 @@
 typedef struct {
     char                      name[256];
     char                      host[256];
-    in_port_t                 port;
-    ngx_uint_t                local;    /* a unix socket */
+    in_port_t                 port;     /* 0: a unix socket */
 } ngx_http_nudge_host_t;
 
 
 /*
- * libmemcached reads a key of whatever length the header claims into the
- * array that ends memcached_result_st: there has to be room behind it.
+ * One memcached_st a server, so that what one of them did costs the others
+ * nothing.  Without the guard libmemcached would read a key of whatever length
+ * a header claims into the array that ends memcached_result_st.
  */
 
 struct ngx_http_nudge_handle_s {
-    memcached_st             *mc;
-    ngx_uint_t                good;     /* has answered before */
+    memcached_st             *mc[NGX_HTTP_NUDGE_SERVERS];
+    u_char                    good[NGX_HTTP_NUDGE_SERVERS]; /* has answered */
     union {
         memcached_result_st   result;
         u_char                room[sizeof(memcached_result_st) + 65536];
@@ -56,13 +57,18 @@ static memcached_return_t ngx_http_nudge_handle_get(ngx_http_nudge_handle_t *h,
 static memcached_return_t ngx_http_nudge_handle_fetch(
     ngx_http_nudge_handle_t *h, ngx_http_nudge_task_t *task,
     ngx_uint_t *found);
-static ngx_int_t ngx_http_nudge_handle_open(ngx_http_nudge_handle_t *h);
-static void ngx_http_nudge_handle_close(ngx_http_nudge_handle_t *h);
+static ngx_int_t ngx_http_nudge_handle_open(ngx_http_nudge_handle_t *h,
+    ngx_uint_t server);
+static void ngx_http_nudge_handle_close(ngx_http_nudge_handle_t *h,
+    ngx_uint_t server);
 static memcached_st *ngx_http_nudge_handle_memcached(
     ngx_http_nudge_handle_t *h);
+static memcached_return_t ngx_http_nudge_handle_add(memcached_st *mc,
+    ngx_uint_t server);
 
 
 static ngx_http_nudge_host_t  ngx_http_nudge_hosts[NGX_HTTP_NUDGE_SERVERS];
+static ngx_http_nudge_peer_t  ngx_http_nudge_peers[NGX_HTTP_NUDGE_SERVERS];
 static ngx_uint_t             ngx_http_nudge_nhosts;
 static ngx_msec_t             ngx_http_nudge_handle_timeout;
 /* where keys belong; never connected */
@@ -70,26 +76,26 @@ static memcached_st          *ngx_http_nudge_handle_map;
 
 
 ngx_int_t
-ngx_http_nudge_handle_init(ngx_log_t *log, ngx_array_t *servers,
-    ngx_msec_t timeout)
+ngx_http_nudge_handle_init(ngx_log_t *log, ngx_http_nudge_main_conf_t *nmcf)
 {
     ngx_str_t              *name;
-    ngx_uint_t              i;
+    ngx_uint_t              i, n;
     ngx_http_nudge_host_t  *host;
 
+    n = 0;
     ngx_http_nudge_nhosts = 0;
-    ngx_http_nudge_handle_timeout = ngx_max(timeout, 1);
+    ngx_http_nudge_handle_timeout = ngx_max(nmcf->timeout, 1);
 
-    if (servers == NULL) {
+    if (nmcf->memcached == NULL) {
         return NGX_OK;
     }
 
-    name = servers->elts;
+    name = nmcf->memcached->elts;
 
-    for (i = 0; i < servers->nelts; i++) {
-        host = &ngx_http_nudge_hosts[ngx_http_nudge_nhosts];
+    for (i = 0; i < nmcf->memcached->nelts; i++) {
+        host = &ngx_http_nudge_hosts[n];
 
-        if (ngx_http_nudge_nhosts == NGX_HTTP_NUDGE_SERVERS
+        if (n == NGX_HTTP_NUDGE_SERVERS
             || ngx_http_nudge_handle_parse(host, &name[i]) != NGX_OK)
         {
             ngx_log_error(NGX_LOG_ERR, log, 0,
@@ -97,29 +103,53 @@ ngx_http_nudge_handle_init(ngx_log_t *log, ngx_array_t *servers,
             continue;
         }
 
-        ngx_http_nudge_nhosts++;
+        ngx_http_nudge_peers[n].host = host->host;
+        ngx_http_nudge_peers[n].port = host->port;
+        n++;
     }
 
-    if (ngx_http_nudge_nhosts) {
-        ngx_http_nudge_handle_map = ngx_http_nudge_handle_memcached(NULL);
+    if (n == 0) {
+        return NGX_OK;
+    }
 
-        if (ngx_http_nudge_handle_map == NULL) {
-            ngx_http_nudge_nhosts = 0;
+    ngx_http_nudge_handle_map = ngx_http_nudge_handle_memcached(NULL);
+
+    if (ngx_http_nudge_handle_map == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        host = &ngx_http_nudge_hosts[i];
+
+        if ((host->port
+             ? memcached_server_add(ngx_http_nudge_handle_map, host->host,
+                                    host->port)
+             : memcached_server_add_unix_socket(ngx_http_nudge_handle_map,
+                                                host->host))
+            != MEMCACHED_SUCCESS)
+        {
             return NGX_ERROR;
         }
     }
+
+    ngx_http_nudge_nhosts = n;
+
+    (void) ngx_http_nudge_guard_init(log, &nmcf->state, ngx_http_nudge_peers,
+                                     n, ngx_http_nudge_handle_timeout);
 
     return NGX_OK;
 }
 
 
-void
-ngx_http_nudge_handle_exit(void)
+ngx_uint_t
+ngx_http_nudge_handle_exit(struct timespec *until)
 {
     if (ngx_http_nudge_handle_map != NULL) {
         memcached_free(ngx_http_nudge_handle_map);
         ngx_http_nudge_handle_map = NULL;
     }
+
+    return ngx_http_nudge_guard_exit(until);
 }
 
 
@@ -143,7 +173,7 @@ ngx_http_nudge_handle_parse(ngx_http_nudge_host_t *host, ngx_str_t *name)
     port = NGX_HTTP_NUDGE_HANDLE_PORT;
 
     if (name->len > 5 && ngx_strncmp(p, "unix:", 5) == 0) {
-        host->local = 1;
+        port = 0;
         p += 5;
 
     } else {
@@ -157,6 +187,10 @@ ngx_http_nudge_handle_parse(ngx_http_nudge_host_t *host, ngx_str_t *name)
         if (colon > p && colon[-1] == ':') {
             port = ngx_atoi(colon, last - colon);
             last = colon - 1;
+
+            if (port < 1 || port > 65535) {
+                return NGX_ERROR;
+            }
         }
 
         if (last - p > 2 && p[0] == '[' && last[-1] == ']') {
@@ -165,7 +199,7 @@ ngx_http_nudge_handle_parse(ngx_http_nudge_host_t *host, ngx_str_t *name)
         }
     }
 
-    if (p == last || port < 1 || port > 65535) {
+    if (p == last) {
         return NGX_ERROR;
     }
 
@@ -215,10 +249,17 @@ ngx_http_nudge_handle_create(void)
 void
 ngx_http_nudge_handle_destroy(ngx_http_nudge_handle_t *h)
 {
-    if (h != NULL) {
-        ngx_http_nudge_handle_close(h);
-        free(h);
+    ngx_uint_t  i;
+
+    if (h == NULL) {
+        return;
     }
+
+    for (i = 0; i < NGX_HTTP_NUDGE_SERVERS; i++) {
+        ngx_http_nudge_handle_close(h, i);
+    }
+
+    free(h);
 }
 
 
@@ -243,25 +284,25 @@ ngx_http_nudge_handle_run(ngx_http_nudge_handle_t *h,
 
     for (tries = 0; tries < 2; tries++) {
 
-        if (ngx_http_nudge_handle_open(h) != NGX_OK) {
+        if (ngx_http_nudge_handle_open(h, task->server) != NGX_OK) {
             return;
         }
 
-        good = h->good;
+        good = h->good[task->server];
 
         rc = ngx_http_nudge_handle_op(h, task);
 
         switch (rc) {
 
         case MEMCACHED_SUCCESS:
-            h->good = 1;
+            h->good[task->server] = 1;
             task->rc = NGX_OK;
             return;
 
         case MEMCACHED_NOTFOUND:
         case MEMCACHED_NOTSTORED:
         case MEMCACHED_DATA_EXISTS:
-            h->good = 1;
+            h->good[task->server] = 1;
             task->rc = NGX_DECLINED;
             return;
 
@@ -269,7 +310,7 @@ ngx_http_nudge_handle_run(ngx_http_nudge_handle_t *h,
             break;
         }
 
-        ngx_http_nudge_handle_close(h);
+        ngx_http_nudge_handle_close(h, task->server);
 
         if (rc == MEMCACHED_TIMEOUT) {
             task->timedout = 1;
@@ -287,8 +328,10 @@ static memcached_return_t
 ngx_http_nudge_handle_op(ngx_http_nudge_handle_t *h,
     ngx_http_nudge_task_t *task)
 {
-    char  *key, *value;
+    char          *key, *value;
+    memcached_st  *mc;
 
+    mc = h->mc[task->server];
     key = (char *) task->key;
     value = (char *) task->value;
 
@@ -297,15 +340,15 @@ ngx_http_nudge_handle_op(ngx_http_nudge_handle_t *h,
     }
 
     if (task->op == NGX_HTTP_NUDGE_MC_DELETE) {
-        return memcached_delete(h->mc, key, task->key_len, 0);
+        return memcached_delete(mc, key, task->key_len, 0);
     }
 
     if (task->cas == 0) {
-        return memcached_add(h->mc, key, task->key_len, value,
-                             task->value_len, task->expires, 0);
+        return memcached_add(mc, key, task->key_len, value, task->value_len,
+                             task->expires, 0);
     }
 
-    return memcached_cas(h->mc, key, task->key_len, value, task->value_len,
+    return memcached_cas(mc, key, task->key_len, value, task->value_len,
                          task->expires, 0, task->cas);
 }
 
@@ -316,19 +359,27 @@ ngx_http_nudge_handle_get(ngx_http_nudge_handle_t *h,
 {
     const char          *key;
     ngx_uint_t           found;
+    memcached_st        *mc;
     memcached_return_t   rc;
 
     found = 0;
+    mc = h->mc[task->server];
     key = (char *) task->key;
 
-    rc = memcached_mget(h->mc, &key, &task->key_len, 1);
+    if (memcached_result_create(mc, &h->u.result) == NULL) {
+        return MEMCACHED_MEMORY_ALLOCATION_FAILURE;
+    }
+
+    rc = memcached_mget(mc, &key, &task->key_len, 1);
 
     if (rc == MEMCACHED_SUCCESS) {
         rc = ngx_http_nudge_handle_fetch(h, task, &found);
     }
 
+    memcached_result_free(&h->u.result);
+
     if (rc == MEMCACHED_SUCCESS) {
-        rc = memcached_last_error(h->mc);
+        rc = memcached_last_error(mc);
 
         if (rc == MEMCACHED_SUCCESS || rc == MEMCACHED_NOTFOUND) {
             return found ? MEMCACHED_SUCCESS : MEMCACHED_NOTFOUND;
@@ -356,7 +407,8 @@ ngx_http_nudge_handle_fetch(ngx_http_nudge_handle_t *h,
     memcached_result_st  *result;
 
     for ( ;; ) {
-        result = memcached_fetch_result(h->mc, &h->u.result, &rc);
+        result = memcached_fetch_result(h->mc[task->server], &h->u.result,
+                                        &rc);
 
         /* what an over-long key may have written over */
         h->u.result.options.is_allocated = 0;
@@ -392,38 +444,62 @@ ngx_http_nudge_handle_fetch(ngx_http_nudge_handle_t *h,
 
 
 static ngx_int_t
-ngx_http_nudge_handle_open(ngx_http_nudge_handle_t *h)
+ngx_http_nudge_handle_open(ngx_http_nudge_handle_t *h, ngx_uint_t server)
 {
-    if (h->mc != NULL) {
+    memcached_st  *mc;
+
+    if (h->mc[server] != NULL) {
         return NGX_OK;
     }
 
-    h->mc = ngx_http_nudge_handle_memcached(h);
+    mc = ngx_http_nudge_handle_memcached(h);
 
-    if (h->mc == NULL) {
+    if (mc == NULL) {
         return NGX_ERROR;
     }
 
-    if (memcached_result_create(h->mc, &h->u.result) == NULL) {
-        memcached_free(h->mc);
-        h->mc = NULL;
+    if (ngx_http_nudge_handle_add(mc, server) != MEMCACHED_SUCCESS) {
+        memcached_free(mc);
         return NGX_ERROR;
     }
+
+    h->mc[server] = mc;
 
     return NGX_OK;
 }
 
 
-static void
-ngx_http_nudge_handle_close(ngx_http_nudge_handle_t *h)
+static memcached_return_t
+ngx_http_nudge_handle_add(memcached_st *mc, ngx_uint_t server)
 {
-    if (h->mc != NULL) {
-        memcached_result_free(&h->u.result);
-        memcached_free(h->mc);
+    const char             *path;
+    ngx_http_nudge_host_t  *host;
+
+    path = ngx_http_nudge_guard_path(server);
+
+    if (path != NULL) {
+        return memcached_server_add_unix_socket(mc, path);
     }
 
-    h->mc = NULL;
-    h->good = 0;
+    host = &ngx_http_nudge_hosts[server];
+
+    if (host->port == 0) {
+        return memcached_server_add_unix_socket(mc, host->host);
+    }
+
+    return memcached_server_add(mc, host->host, host->port);
+}
+
+
+static void
+ngx_http_nudge_handle_close(ngx_http_nudge_handle_t *h, ngx_uint_t server)
+{
+    if (h->mc[server] != NULL) {
+        memcached_free(h->mc[server]);
+    }
+
+    h->mc[server] = NULL;
+    h->good[server] = 0;
 }
 
 
@@ -470,9 +546,9 @@ ngx_http_nudge_handle_calloc(const memcached_st *mc, size_t n,
 
 
 /*
- * Behaviours come before servers: setting one later resets connections.
- * Failed servers are not removed from the continuum: that would move sessions
- * to another server and back, and a missing one is better than two.
+ * Behaviours come before servers: setting one later resets connections.  No
+ * server is ever removed from the continuum: that would move sessions to
+ * another and back, and a missing one is better than two.
  */
 
 static memcached_st *
@@ -482,7 +558,6 @@ ngx_http_nudge_handle_memcached(ngx_http_nudge_handle_t *h)
     ngx_uint_t              i;
     memcached_st           *mc;
     memcached_return_t      rc;
-    ngx_http_nudge_host_t  *host;
 
     ms = ngx_http_nudge_handle_timeout;
 
@@ -519,13 +594,6 @@ ngx_http_nudge_handle_memcached(ngx_http_nudge_handle_t *h)
             rc = memcached_behavior_set(mc, behaviors[i].behavior,
                                         behaviors[i].value);
         }
-    }
-
-    for (i = 0; i < ngx_http_nudge_nhosts && rc == MEMCACHED_SUCCESS; i++) {
-        host = &ngx_http_nudge_hosts[i];
-
-        rc = host->local ? memcached_server_add_unix_socket(mc, host->host)
-                         : memcached_server_add(mc, host->host, host->port);
     }
 
     if (rc != MEMCACHED_SUCCESS) {

@@ -17,9 +17,10 @@
 typedef struct ngx_http_nudge_handle_s  ngx_http_nudge_handle_t;
 
 /* takes the configuration over; servers may be NULL.  Once, before threads */
-ngx_int_t ngx_http_nudge_handle_init(ngx_log_t *log, ngx_array_t *servers,
-    ngx_msec_t timeout);
-void ngx_http_nudge_handle_exit(void);
+ngx_int_t ngx_http_nudge_handle_init(ngx_log_t *log,
+    ngx_http_nudge_main_conf_t *nmcf);
+/* after the threads.  0: something would not end by then */
+ngx_uint_t ngx_http_nudge_handle_exit(struct timespec *until);
 ngx_uint_t ngx_http_nudge_handle_servers(void);
 /* terminated, as configured */
 const char *ngx_http_nudge_handle_name(ngx_uint_t server);

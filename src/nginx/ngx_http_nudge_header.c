@@ -59,15 +59,14 @@ ngx_http_nudge_header_value(ngx_list_t *headers, const char *name)
 }
 
 
-ngx_int_t
-ngx_http_nudge_add_header(ngx_http_request_t *r, const char *name,
-    ngx_str_t *value)
+static ngx_table_elt_t *
+ngx_http_nudge_push_header(ngx_http_request_t *r, const char *name)
 {
     ngx_table_elt_t  *h;
 
     h = ngx_list_push(&r->headers_out.headers);
     if (h == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     h->hash = 1;
@@ -75,6 +74,23 @@ ngx_http_nudge_add_header(ngx_http_request_t *r, const char *name,
     h->key.len = ngx_strlen(name);
     h->key.data = (u_char *) name;
     h->lowcase_key = NULL;
+    ngx_str_null(&h->value);
+
+    return h;
+}
+
+
+ngx_int_t
+ngx_http_nudge_add_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_http_nudge_push_header(r, name);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
     h->value = *value;
 
     return NGX_OK;
@@ -125,7 +141,6 @@ ngx_http_nudge_cache_shared(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_nudge_cache_private(ngx_http_request_t *r)
 {
-    ngx_str_t         value;
     ngx_table_elt_t  *h;
 
     if (ngx_http_nudge_cache_says(r, "no-store")) {
@@ -147,9 +162,14 @@ ngx_http_nudge_cache_private(ngx_http_request_t *r)
         r->headers_out.expires = NULL;
     }
 
-    ngx_str_set(&value, "private, no-cache");
+    h = ngx_http_nudge_push_header(r, "Cache-Control");
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
 
-    return ngx_http_nudge_add_header(r, "Cache-Control", &value);
+    ngx_str_set(&h->value, "private, no-cache");
+
+    return ngx_http_nudge_set_cache_control(r, h);
 }
 
 

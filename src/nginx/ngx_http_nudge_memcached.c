@@ -121,8 +121,7 @@ ngx_http_nudge_memcached_init(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    if (ngx_http_nudge_handle_init(cycle->log, nmcf->memcached, nmcf->timeout)
-        != NGX_OK
+    if (ngx_http_nudge_handle_init(cycle->log, nmcf) != NGX_OK
         || ngx_http_nudge_memcached_connection(cycle) != NGX_OK)
     {
         return NGX_ERROR;
@@ -681,6 +680,10 @@ ngx_http_nudge_memcached_exit(void)
         }
     }
 
+    if (!ngx_http_nudge_handle_exit(&ts)) {
+        stuck++;
+    }
+
     if (m->linger.timer_set) {
         ngx_del_timer(&m->linger);
     }
@@ -695,8 +698,6 @@ ngx_http_nudge_memcached_exit(void)
     (void) pthread_mutex_unlock(&m->mutex);
 
     ngx_close_connection(m->connection);
-
-    ngx_http_nudge_handle_exit();
 
     m->running = 0;
     m->nthreads = 0;

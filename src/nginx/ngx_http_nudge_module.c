@@ -115,7 +115,7 @@ ngx_http_nudge_preaccess_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_nudge_get_ctx(r);
 
-    if (ctx == NULL || ctx->prepared) {
+    if (ctx == NULL || ctx->prepared || ctx->endpoint != NULL) {
         return NGX_DECLINED;
     }
 
@@ -143,6 +143,20 @@ ngx_http_nudge_preaccess_handler(ngx_http_request_t *r)
 
     ctx->prepared = 1;
 
+    if (ctx->personal && !ngx_http_nudge_offer_due(r, ctx)) {
+        ctx->personal = 0;
+    }
+
+    if (ctx->personal) {
+
+        /*
+         * A 304 or a part of the page could not carry a piece, and not_modified
+         * and range filters run before ours: they have to find nothing (D1).
+         */
+
+        ngx_http_nudge_drop_conditions(r);
+    }
+
     /* appended last and before the upstream is asked (D6) */
 
     ngx_http_nudge_capture_attempt(r, ctx);
@@ -159,16 +173,7 @@ ngx_http_nudge_prepare(ngx_http_request_t *r, ngx_http_nudge_ctx_t *ctx)
     ngx_http_nudge_visitor_identify(r, ctx);
     ngx_http_nudge_capture_request(r, ctx);
 
-    if (ngx_http_nudge_offer_expected(r, ctx)) {
-        ctx->personal = 1;
-
-        /*
-         * A 304 or a part of the page could not carry a piece, and not_modified
-         * and range filters run before ours: they have to find nothing (D1).
-         */
-
-        ngx_http_nudge_drop_conditions(r);
-    }
+    ctx->personal = ngx_http_nudge_offer_expected(r, ctx);
 
 #if (NGX_HTTP_GZIP)
 

@@ -181,6 +181,7 @@ ngx_http_nudge_rewrite_one(ngx_http_request_t *r, ngx_http_nudge_ctx_t *ctx,
 /*
  * What is decided at the mark is decided by what stands before it, wherever
  * the buf ends: once the mark is found, the scan goes back and stops there.
+ * The scanner points into itself; its copy is only ever put back in place.
  */
 
 static void

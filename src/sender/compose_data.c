@@ -20,6 +20,8 @@ static nudge_int_t compose_cart(nudge_pool_t *pool, nudge_value_t *root,
     const compose_t *c);
 static nudge_int_t compose_item(nudge_pool_t *pool, nudge_value_t *items,
     const nudge_shop_t *shop, const nudge_item_t *item, nudge_money_t *total);
+static nudge_int_t compose_name(nudge_pool_t *pool, const nudge_item_t *item,
+    nudge_str_t *name);
 static nudge_int_t compose_links(nudge_pool_t *pool, nudge_value_t *root,
     const compose_t *c);
 static nudge_int_t compose_link(nudge_pool_t *pool, const compose_t *c,
@@ -228,11 +230,12 @@ static nudge_int_t
 compose_item(nudge_pool_t *pool, nudge_value_t *items,
     const nudge_shop_t *shop, const nudge_item_t *item, nudge_money_t *total)
 {
-    nudge_str_t     url, image;
+    nudge_str_t     name, url, image;
     nudge_money_t   line;
     nudge_value_t  *v;
 
-    if (compose_url(pool, shop, &item->url, &url) != NUDGE_OK
+    if (compose_name(pool, item, &name) != NUDGE_OK
+        || compose_url(pool, shop, &item->url, &url) != NUDGE_OK
         || compose_url(pool, shop, &item->image, &image) != NUDGE_OK)
     {
         return NUDGE_ERROR;
@@ -240,8 +243,7 @@ compose_item(nudge_pool_t *pool, nudge_value_t *items,
 
     v = nudge_value_add(pool, items, NULL, nudge_value_object(pool));
 
-    nudge_value_add_str(pool, v, "name",
-                        item->name.len ? &item->name : &item->id);
+    nudge_value_add_str(pool, v, "name", &name);
 
     if (url.len) {
         nudge_value_add_str(pool, v, "url", &url);
@@ -282,6 +284,29 @@ compose_item(nudge_pool_t *pool, nudge_value_t *items,
     }
 
     return v == NULL ? NUDGE_ERROR : NUDGE_OK;
+}
+
+
+/* one line, or a product's name could write lines of the mail's own */
+
+static nudge_int_t
+compose_name(nudge_pool_t *pool, const nudge_item_t *item, nudge_str_t *name)
+{
+    size_t  i;
+
+    if (nudge_pstrdup(pool, name, item->name.len ? &item->name : &item->id)
+        != NUDGE_OK)
+    {
+        return NUDGE_ERROR;
+    }
+
+    for (i = 0; i < name->len; i++) {
+        if (name->data[i] < 0x20 || name->data[i] == 0x7f) {
+            name->data[i] = ' ';
+        }
+    }
+
+    return NUDGE_OK;
 }
 
 

@@ -9,6 +9,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -38,8 +39,10 @@ struct ingest_s {
     int64_t             newest;         /* time of the last of them, ms */
     int64_t             lag;
     pthread_mutex_t     lock;
+    atomic_int          halted;
     unsigned            failing:1;
     unsigned            tidy:1;
+    unsigned            caught_up:1;
 };
 
 typedef struct {
@@ -386,7 +389,7 @@ ingest_segment(ingest_t *in, journal_segment_t *s)
         journal_resume(&in->journal, s, p.inode, p.head, p.offset);
     }
 
-    for ( ;; ) {
+    while (!in->halted) {
         rc = journal_read(&in->journal, s);
 
         if (rc != NUDGE_OK) {
@@ -397,6 +400,8 @@ ingest_segment(ingest_t *in, journal_segment_t *s)
             return NUDGE_ERROR;
         }
     }
+
+    return NUDGE_ERROR;
 }
 
 
@@ -452,7 +457,36 @@ ingest_pass(ingest_t *in)
 
     in->lag = journal_lag(&in->journal);
 
+    if (rc == NUDGE_OK) {
+        in->caught_up = 1;
+    }
+
     return rc;
+}
+
+
+nudge_uint_t
+ingest_caught_up(ingest_t *in)
+{
+    nudge_uint_t  done;
+
+    /* somebody who is reading has not finished */
+
+    if (pthread_mutex_trylock(&in->lock) != 0) {
+        return 0;
+    }
+
+    done = in->caught_up;
+    pthread_mutex_unlock(&in->lock);
+
+    return done;
+}
+
+
+void
+ingest_halt(ingest_t *in)
+{
+    in->halted = 1;
 }
 
 

@@ -28,6 +28,10 @@ void ingest_destroy(ingest_t *in);
 nudge_int_t ingest_drain(ingest_t *in);
 /* waits for the journal to grow, at most "ms", and then drains */
 void ingest_wait(ingest_t *in, int ms);
+/* the journal has been read to its end once since the start */
+nudge_uint_t ingest_caught_up(ingest_t *in);
+/* from now on every drain fails, those under way soon */
+void ingest_halt(ingest_t *in);
 
 /* for status.json */
 int64_t ingest_events(ingest_t *in);

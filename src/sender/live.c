@@ -25,10 +25,10 @@ struct live_s {
 static nudge_int_t
 live_server(memcached_st *mc, const char *server)
 {
-    char              host[256];
-    nudge_str_t       port;
-    const char       *colon;
-    int64_t           n;
+    char          host[256];
+    int64_t       n;
+    const char   *colon;
+    nudge_str_t   port;
 
     if (server[0] == '/') {
         return memcached_server_add_unix_socket(mc, server)
@@ -151,7 +151,8 @@ live_configured(const live_t *l)
 static nudge_int_t
 live_failed(live_t *l, memcached_return_t rc)
 {
-    nudge_log(NUDGE_LOG_WARN, "memcached: \"%s\"", memcached_strerror(l->mc, rc));
+    nudge_log(NUDGE_LOG_WARN, "memcached: \"%s\"",
+              memcached_strerror(l->mc, rc));
     memcached_quit(l->mc);
     l->broken = nudge_monotonic() + LIVE_BREAK;
 

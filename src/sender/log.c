@@ -79,8 +79,9 @@ nudge_log(nudge_log_level_t level, const char *fmt, ...)
     localtime_r(&now, &tm);
 
     len = strftime(line, sizeof(line), "%Y/%m/%d %H:%M:%S ", &tm);
-    len += snprintf(line + len, sizeof(line) - len, "[%s] %ld#0: nudge sender: ",
-                    log_names[level], (long) getpid());
+    len += snprintf(line + len, sizeof(line) - len,
+                    "[%s] %ld#0: nudge sender: ", log_names[level],
+                    (long) getpid());
 
     if (lost) {
         len += snprintf(line + len, sizeof(line) - len,

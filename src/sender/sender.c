@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -47,7 +48,7 @@ typedef struct {
     int                 signals;
     int                 link;           /* SENDER_LINK, or -1 */
     int64_t             second;         /* of the last status */
-    volatile int        stopping;
+    atomic_int          stopping;
     unsigned            tailing:1;
 } sender_t;
 
@@ -340,17 +341,20 @@ sender_tick(sender_t *s)
     nudge_uint_t   i;
     sender_job_t   job;
 
-    do {
+    while (s->dispatch) {
         sender_job(s, &job);
 
         if (store_run(s->store, sender_tick_job, &job) != NUDGE_OK) {
             break;
         }
 
-    } while (job.flow.more);
+        if (job.next <= nudge_now()) {
+            dispatch_wake(s->dispatch);
+        }
 
-    if (job.next <= nudge_now()) {
-        dispatch_wake(s->dispatch);
+        if (!job.flow.more) {
+            break;
+        }
     }
 
     second = nudge_monotonic() / 1000;
@@ -413,10 +417,6 @@ sender_open(sender_t *s, nudge_error_t *error)
         return NUDGE_ERROR;
     }
 
-    /* what happened while nobody looked comes before what is due */
-
-    (void) ingest_drain(s->ingest);
-
     if (pthread_create(&s->tail, NULL, sender_tail, s) != 0) {
         snprintf((char *) error->text, sizeof(error->text),
                  "ingest thread cannot be started");
@@ -424,9 +424,31 @@ sender_open(sender_t *s, nudge_error_t *error)
     }
 
     s->tailing = 1;
-    s->dispatch = dispatch_start(s->conf, s->store, s->ingest, error);
 
-    return s->dispatch ? NUDGE_OK : NUDGE_ERROR;
+    return NUDGE_OK;
+}
+
+
+/* what happened while nobody looked comes before what is due: flows and
+ * deliveries begin when the journal has been read to its end */
+
+static nudge_int_t
+sender_begin(sender_t *s)
+{
+    nudge_error_t  error;
+
+    if (s->dispatch || !ingest_caught_up(s->ingest)) {
+        return NUDGE_OK;
+    }
+
+    s->dispatch = dispatch_start(s->conf, s->store, s->ingest, &error);
+
+    if (s->dispatch == NULL) {
+        nudge_log(NUDGE_LOG_ALERT, "%s", (char *) error.text);
+        return NUDGE_ERROR;
+    }
+
+    return NUDGE_OK;
 }
 
 
@@ -436,6 +458,10 @@ static void
 sender_close(sender_t *s)
 {
     s->stopping = 1;
+
+    if (s->ingest) {
+        ingest_halt(s->ingest);
+    }
 
     if (s->dispatch && dispatch_stop(s->dispatch) != NUDGE_OK) {
         nudge_log(NUDGE_LOG_NOTICE, "exiting while the relay has not answered");
@@ -523,11 +549,12 @@ sender_main(void)
               (unsigned long) s.conf->nshops, store_uuid(s.store));
 
     do {
+        rc = sender_begin(&s);
         sender_tick(&s);
-    } while (!sender_wait(&s, SENDER_TICK));
+    } while (rc == NUDGE_OK && !sender_wait(&s, SENDER_TICK));
 
     sender_close(&s);
     nudge_log(NUDGE_LOG_NOTICE, "exited");
 
-    return 0;
+    return rc == NUDGE_OK ? 0 : 1;
 }

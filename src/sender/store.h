@@ -43,7 +43,7 @@ nudge_int_t store_try(tx_t *tx, store_job_pt job, void *arg);
 
 /* 32 hex digits drawn when the store was created */
 const char *store_uuid(const store_t *st);
-/* HMAC of a normalised (store_normal()) address under the store's own key, which does not
+/* HMAC of a normalised address under the store's own key, which does not
  * rotate: a suppression must outlive every other key.  out[65] */
 void store_address(tx_t *tx, const nudge_str_t *email, char out[65]);
 /* trimmed, ASCII lower case; in the pool */

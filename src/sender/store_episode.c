@@ -123,8 +123,9 @@ store_episode_void(tx_t *tx, const nudge_str_t *shop,
                  " (shop = ?3 or ?3 = '') and first <= ?6 and"
                  " ((visitor = ?4 and ?4 <> '') or (contact = ?5 and ?5 <> '')"
                  " or (?5 <> '' and visitor in (select visitor from link where"
-                 " shop = ?3 and contact = ?5)) or (?4 = '' and ?5 = '')))", "zisszi", reason, now, shop,
-                 visitor, contact, before) != NUDGE_OK)
+                 " shop = ?3 and contact = ?5)) or (?4 = '' and ?5 = '')))",
+                 "zisszi", reason, now, shop, visitor, contact, before)
+        != NUDGE_OK)
     {
         return NUDGE_ERROR;
     }

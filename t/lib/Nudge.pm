@@ -125,15 +125,32 @@ sub run {
     $self->{conf} = { %opt };
     $self->write_conf;
 
-    my $out = `$NGINX -t -p $self->{dir} -c $self->{dir}/nginx.conf 2>&1`;
-    if ($?) {
-        Test::More::BAIL_OUT("nginx -t: $out") if $opt{bail};
-        die "nginx -t failed:\n$out";
-    }
+    my $out = $self->test_conf;
+    die "nginx -t failed:\n$out" if $?;
 
     $self->start_nginx;
 
     return $self;
+}
+
+# what "nginx -t" says; $? is its status
+
+sub test_conf {
+    my ($self, $file) = @_;
+
+    local %ENV = (%ENV, sanitizer());
+    $file ||= "$self->{dir}/nginx.conf";
+
+    return `$NGINX -t -p $self->{dir} -c $file 2>&1`;
+}
+
+# Debian's nginx carries no sanitizer: for an instrumented module its run-time
+# has to come first (NUDGE_NGINX_PRELOAD=libasan.so.8:libubsan.so.1)
+
+sub sanitizer {
+    return () unless $ENV{NUDGE_NGINX_PRELOAD};
+    return (LD_PRELOAD => $ENV{NUDGE_NGINX_PRELOAD},
+            ASAN_OPTIONS => $ENV{ASAN_OPTIONS} || 'detect_leaks=0');
 }
 
 sub write_conf {
@@ -203,11 +220,7 @@ sub start_nginx {
         open STDERR, '>>', "$self->{dir}/error.log";
         open STDOUT, '>>', "$self->{dir}/error.log";
 
-        # Debian's nginx carries no sanitizer: an instrumented module brings it
-        local $ENV{LD_PRELOAD} = $ENV{NUDGE_NGINX_PRELOAD}
-            if $ENV{NUDGE_NGINX_PRELOAD};
-        local $ENV{ASAN_OPTIONS} = 'detect_leaks=0'
-            unless $ENV{ASAN_OPTIONS};
+        local %ENV = (%ENV, sanitizer());
 
         exec($NGINX, '-p', $self->{dir}, '-c', "$self->{dir}/nginx.conf")
             or _exit(127);

@@ -173,7 +173,7 @@ reminder(compose_t *c)
     ok(has(&m, "\r\nFeedback-ID: cart-reminder:abandoned:bluemug:nudge-"),
        "Feedback-ID");
     ok(!has(&m, "Auto-Submitted"), "marketing is not an answer");
-    ok(!has(&m, "\nBcc:"), "a product name begins no header field");
+    ok(!has(&m, "\nBcc:"), "a product name begins no line");
     ok(nudge_str_find(&m.subject, "\n") == NULL, "the subject is one line");
 
     is_str(m.from, "hello@bluemug.example", "envelope from");
@@ -212,6 +212,9 @@ reminder(compose_t *c)
     cart[1].quantity = INT64_MAX;
     ok(compose_message(pool, c, &m, &reason) == NUDGE_OK
        && nudge_str_find(&m.text, "T= ") != NULL, "no total that overflows");
+
+    c->cart = NULL;
+    c->ncart = 0;
 }
 
 

@@ -143,7 +143,8 @@ static const page_t  pages[] = {
     { "missing value", "<p a=>@</body>" },
     { "> in quotes", "<p a=\">\" b='>'>@</body>" },
     { "self-closing", "<br/><img a=\"</body>\"/>@</body>" },
-    { "name with others", "<p\xc3\xa9 a=\"</body>\"><x:y a='</body>'>@</body>" },
+    { "name with others",
+      "<p\xc3\xa9 a=\"</body>\"><x:y a='</body>'>@</body>" },
     { "end tag with attributes", "</p a=\"</body>\">@</body>" },
     { "< in a tag", "<p <b>@</body>" },
     { "< in a name", "<p<script>@</body>" },
@@ -362,7 +363,7 @@ test_found(void)
     found("none of it", "<script>1</script><script type=module>2</script>"
           "<script type='text/javascript'>3</script>", "");
     found("other attributes first",
-          "<script class='y a' data-type=\"application/ld+json\" id=x>1</script>"
+          "<script class='y' data-type=\"application/ld+json\" id=x>1</script>"
           "<script class='yoast' nonce=\"a\" TYPE = 'Application/LD+JSON' >2"
           "</script>", "2|");
     found("no quotes", "<script type=application/ld+json>1</script>", "1|");
@@ -375,7 +376,8 @@ test_found(void)
     found("of two types the first", "<script type=a type=application/ld+json>"
           "1</script><script type=application/ld+json type=a>2</script>",
           "2|");
-    found("what looks like the end", LD "\"</scrip</script</scripts>\"</script>",
+    found("what looks like the end",
+          LD "\"</scrip</script</scripts>\"</script>",
           "\"</scrip</script</scripts>\"|");
     found("a comment in it", LD "<!--{\"a\":\"</div>\"}--></script >",
           "<!--{\"a\":\"</div>\"}-->|");

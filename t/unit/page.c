@@ -79,8 +79,9 @@ test_shapes(void)
     product("as WooCommerce prints it",
             "hoodie|hoodie|Hoodie with Zipper|/product/hoodie/|/h.jpg|||"
             "45.00 USD|1",
-            "{" CTX "\"@graph\":[{\"@type\":\"BreadcrumbList\",\"itemListElement"
-            "\":[]},{\"@type\":\"Product\",\"@id\":\"https://shop.example/"
+            "{" CTX "\"@graph\":[{\"@type\":\"BreadcrumbList\",\"itemList"
+            "Element\":[]},{\"@type\":\"Product\",\"@id\":"
+            "\"https://shop.example/"
             "product/hoodie/#product\",\"name\":\"Hoodie with Zipper\",\"url\":"
             "\"https://shop.example/product/hoodie/\",\"image\":\"https://"
             "shop.example/h.jpg\",\"sku\":\"hoodie\",\"offers\":[{\"@type\":"
@@ -122,8 +123,9 @@ test_shapes(void)
             "\"priceCurrency\":\"USD\",\"availability\":\"SoldOut\"}]}}", NULL);
 
     product("all sold out", "1|1||||||5.00 USD|2",
-            P "\"sku\":\"1\",\"offers\":[{\"price\":9,\"priceCurrency\":\"USD\","
-            "\"availability\":\"SoldOut\"},{\"price\":5,\"priceCurrency\":"
+            P "\"sku\":\"1\",\"offers\":[{\"price\":9,\"priceCurrency\":"
+            "\"USD\",\"availability\":\"SoldOut\"},{\"price\":5,"
+            "\"priceCurrency\":"
             "\"USD\",\"availability\":\"SoldOut\"}]}", NULL);
 
     product("a price of 0 is none", "1|1|||||||0",
@@ -139,8 +141,9 @@ test_shapes(void)
             "\"priceCurrency\":\"PLN\",\"availability\":\"PreOrder\"}}", NULL);
 
     product("a ProductGroup", "G||Shirt|||||20.00 EUR|1",
-            "{\"@type\":\"ProductGroup\",\"productID\":\"G\",\"name\":\"Shirt\","
-            "\"hasVariant\":[{\"@type\":\"Product\",\"sku\":\"a\",\"offers\":"
+            "{\"@type\":\"ProductGroup\",\"productID\":\"G\",\"name\":"
+            "\"Shirt\",\"hasVariant\":[{\"@type\":\"Product\",\"sku"
+            "\":\"a\",\"offers\":"
             "{\"price\":25,\"priceCurrency\":\"EUR\",\"availability\":"
             "\"InStock\"}},{\"@type\":\"Product\",\"sku\":\"b\",\"offers\":"
             "{\"price\":20,\"priceCurrency\":\"EUR\"}}]}", NULL);
@@ -151,8 +154,8 @@ test_shapes(void)
             "\"name\":\"Shirt\"},{\"@type\":\"Product\",\"sku\":\"c\"}]", NULL);
 
     product("types in an array, with a prefix", "1|1|||||||0",
-            "{\"@type\":[\"Thing\",\"http://schema.org/Product\"],\"sku\":\"1\"}",
-            NULL);
+            "{\"@type\":[\"Thing\",\"http://schema.org/Product\"],\"sku\":"
+            "\"1\"}", NULL);
 
     product("the mainEntity of a page", "1|1|||||||0",
             "{\"@type\":\"ItemPage\",\"mainEntity\":{\"@type\":\"Product\","
@@ -181,7 +184,8 @@ test_which(void)
     product("not json", "none", "{\"@type\":\"Product\"", NULL);
     product("a bad block is skipped", "1|1|||||||0", "{\"@type\":Product}",
             P "\"sku\":\"1\"}");
-    product("another thing", "none", "{\"@type\":\"Organization\"}", "[1,\"x\"]");
+    product("another thing", "none", "{\"@type\":\"Organization\"}",
+            "[1,\"x\"]");
     product("two products", "none", P "\"sku\":\"1\"}", P "\"sku\":\"2\"}");
     product("the same twice", "1|1|Mug||/m.jpg|||4.00 EUR|0",
             P "\"sku\":\"1\",\"name\":\"Mug\"}",
@@ -193,8 +197,8 @@ test_which(void)
             "\"mainEntity\":{\"@type\":\"Product\",\"sku\":\"2\"}}", NULL);
     product("a product with related ones", "1|1|||||||0",
             P "\"sku\":\"1\",\"isRelatedTo\":[{\"@type\":\"Product\",\"sku\":"
-            "\"2\"}]}", "{\"@type\":\"ItemList\",\"itemListElement\":[{\"@type\""
-            ":\"Product\",\"sku\":\"3\"}]}");
+            "\"2\"}]}", "{\"@type\":\"ItemList\",\"itemListElement\":[{"
+            "\"@type\":\"Product\",\"sku\":\"3\"}]}");
     product("in a comment", "1|1|||||||0",
             "<!--\n" P "\"sku\":\"1\"}\n//-->", NULL);
     product("in CDATA", "1|1|||||||0",

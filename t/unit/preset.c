@@ -614,6 +614,50 @@ markup(void)
 }
 
 
+/* bodies and answers longer than what is copied of them */
+
+static void
+cut(void)
+{
+    const char        *got;
+    nudge_str_t        cookie;
+    nudge_match_t      match;
+    nudge_exchange_t   x;
+
+    forget(0);
+
+    x = exchange(&(shape_t) { "POST", "/mug/", NULL, FORM,
+                     "add-to-cart=14&quantity=12", 200, OKAY, NULL, NULL,
+                     NULL }, &cookie);
+    x.body.len--;
+    x.body_cut = 1;
+    got = play(woo, &x, 0, &match);
+    ok(strcmp(got, "add_to_cart 14 1 - - - -") == 0,
+       "the field where a form was cut is not read: %s", got);
+
+    x.body.len = sizeof("add-to-cart=1") - 1;
+    got = play(woo, &x, 0, &match);
+    ok(strcmp(got, "-") == 0, "nor is an id: %s", got);
+
+    x = exchange(&(shape_t) { "POST", "/", "wc-ajax=checkout", FORM,
+                     "billing_email=a%40b.example", 200, NULL, NULL,
+                     "{\"result\":\"success\",\"order_id\":64}", NULL },
+                 &cookie);
+    x.answer_cut = 1;
+    got = play(woo, &x, 0, &match);
+    ok(strcmp(got, "-") == 0, "an answer cut off leaves an order open: %s",
+       got);
+
+    x = exchange(&(shape_t) { "POST", "/wp-json/wc/store/v1/cart/add-item",
+                     NULL, JSON, "{\"id\":22}", 201, NULL, NULL,
+                     CART(LINE("b", "22", "1", "4500")), NULL }, &cookie);
+    x.answer_cut = 1;
+    got = play(woo, &x, 0, &match);
+    ok(strcmp(got, "add_to_cart 22 1 - - - -") == 0,
+       "a cart too long to read: the request is believed: %s", got);
+}
+
+
 /* no memory is an error, never a crash or half a list */
 
 static void
@@ -867,6 +911,7 @@ main(void)
         pages();
         matching();
         markup();
+        cut();
         little_memory();
         recordings();
     }
