@@ -222,10 +222,21 @@ is(scalar(grep { /^X-To: dora/m && /List-Unsubscribe/ } $smtp->mails), 0,
     is($rc, 1, 'contact show of nobody fails');
 }
 
+# --- the log is opened anew
+
+{
+    my $log = $s->log;
+    rename $log, "$log.1" or die;
+    kill 'USR1', $s->{pid};
+    ok($s->wait(sub { -e $log }), 'USR1: the log is opened anew');
+}
+
 cmp_ok($s->stop, '<', 4, 'drains in time');
+like(Nudge::Sender::slurp($s->log), qr{^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d
+     \ \[notice\]\ \d+\#0:\ nudge\ sender:\ exited$}mx, 'and says so there');
 is($s->{exit}, 0, 'and exits cleanly');
 is_deeply([ $s->complaints ], [], 'no alerts');
-unlike(Nudge::Sender::slurp($s->log), qr/\@example/,
-       'no address in the log');
+unlike(join('', map { Nudge::Sender::slurp($_) } glob $s->log . '*'),
+       qr/\@example/, 'no address in the log');
 
 done_testing();

@@ -188,6 +188,25 @@ sub stored { return $s->value('select count(*) from orders') || 0 }
 }
 
 
+# --- a backlog does not keep it from leaving
+
+{
+    my $before = stored();
+
+    $s->stop;
+    my @json = map { $j->event({ e => 'view_item', visitor => sprintf('%032x',
+        $_ % 997), items => [ { id => "p$_", name => 'x' } ] }) } 1 .. 40000;
+    $j->append(join '', map { Nudge::Journal::frame($_) } @json);
+    $j->add(order());
+    $s->start;
+    sleep 0.5;
+    cmp_ok($s->stop, '<', 4, 'TERM in a backlog: drains in time');
+    is(stored(), $before, 'which was not read to its end');
+    $s->start;
+    ok($s->wait(sub { stored() == $before + 1 }, 60), 'and is read on');
+}
+
+
 # --- two senders
 
 {

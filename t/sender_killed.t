@@ -135,4 +135,56 @@ ok($covered{pwrite64} && $covered{fdatasync} && $covered{send},
    'at writes to the store, at syncs and at sends');
 is_deeply([ $s->complaints ], [], 'no alerts');
 
+
+# --- the disk is full: nothing is lost then, either
+
+{
+    my $t = Nudge::Sender->new(port => $smtp->{port}, after => '1s',
+        mail => 'customers = true', env => {
+            LD_PRELOAD => "$dir/killat.so", NUDGE_FULL => "$dir/full",
+            ASAN_OPTIONS => 'verify_asan_link_order=0' });
+
+    my $state = sub { $t->value("select state from message where visitor ="
+                                . " '$_[0]{visitor}'") };
+    my $mails = sub { my ($p) = @_;
+        scalar grep { /^X-To: \Q$p->{email}\E\r$/m } $smtp->mails };
+
+    $t->start;
+    $t->wait(sub { $t->status->{pid} });
+
+    # full while events come in
+
+    my $p = $t->shopper('full1');
+    Nudge::Sender::spew("$dir/full", '');
+    $p->does('purchase', order => 'f1', email => $p->{email},
+             t => int(time * 1000) - 30 * 86400_000);
+    $p->adds;
+    sleep 1.5;
+    ok($t->running, 'disk full: still there');
+    is($t->value('select count(*) from orders'), 0, 'nothing stored');
+    unlink "$dir/full";
+    ok($t->wait(sub { $state->($p) eq 'sent' }), 'room again: sent')
+        or diag $state->($p);
+    is($mails->($p), 1, 'once');
+
+    # full between the final dot and its reply
+
+    my $q = $t->shopper('full2');
+    $smtp->mode('DOT wait');
+    $q->does('purchase', order => 'f2', email => $q->{email},
+             t => int(time * 1000) - 30 * 86400_000);
+    $q->adds;
+    ok($t->wait(sub { $smtp->reached('DOT') }), 'at the final dot');
+    Nudge::Sender::spew("$dir/full", '');
+    $smtp->go('DOT');
+    sleep 1.5;
+    is($state->($q), 'final', 'sent, and it cannot be written');
+    unlink "$dir/full";
+    ok($t->wait(sub { $state->($q) eq 'sent' }), 'written as soon as it can')
+        or diag $state->($q);
+    is($mails->($q), 1, 'and not sent again');
+    $smtp->mode('');
+    $t->stop;
+}
+
 done_testing();

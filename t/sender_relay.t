@@ -224,6 +224,38 @@ for my $case ([ 'DATA wait', qr/^sent/, 1 ],
 }
 
 
+# --- a campaign may want the ambiguous ones repeated
+
+{
+    my $t = Nudge::Sender->new(port => $smtp->{port},
+        mail => 'customers = true', flow => 'flow "abandoned-cart" {'
+        . ' on = "cart_abandoned", after = "1s", ambiguous = "resend",'
+        . ' { mail = "cart-reminder" } }');
+    my $p = $t->shopper('resend');
+
+    $t->start;
+    $t->wait(sub { $t->status->{pid} });
+    $smtp->mode('DOT cut');
+    $p->does('purchase', order => 'r', email => $p->{email},
+             t => int(time * 1000) - 30 * 86400_000);
+    $p->adds;
+    ok($t->wait(sub { $t->value("select reason from message where state ="
+                      . " 'queued'") eq 'ambiguous' }), 'resend: waits');
+    $t->stop;
+    $smtp->mode('');
+    $t->change('update message set next = 0');
+    $t->start;
+    ok($t->wait(sub { $t->value('select state from message') eq 'sent' }),
+       'resend: sent again');
+    $t->stop;
+
+    my @ids = map { /^Message-ID: (\S+)/m }
+              grep { /^X-To: resend/m } $smtp->mails;
+    is(scalar @ids, 2, 'resend: two mails');
+    is($ids[0], $ids[1], 'resend: with one Message-ID');
+}
+
+
 # --- a drain does not wait for a relay that stalls
 
 {

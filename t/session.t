@@ -119,23 +119,23 @@ my $addr;
 my $one = Nudge->new;
 $addr = $one->memcached;
 
-my $a = host($addr);
-my $b = host($addr);
+my $here = host($addr);
+my $there = host($addr);
 
 # the very next request on the other host
 
-my $browser = $a->browser;
+my $browser = $here->browser;
 
-items($browser, $a);
+items($browser, $here);
 like(visitor($browser), qr/^[0-9a-f]{32}$/, 'the visitor has a cookie');
 
-add($browser, $a, '19=2');
-is(items($browser, $b), 2, 'the other host sees the cart at once');
-add($browser, $b, '19=2,23=1');
-is(items($browser, $a), 3, 'and what was added there is seen here');
+add($browser, $here, '19=2');
+is(items($browser, $there), 2, 'the other host sees the cart at once');
+add($browser, $there, '19=2,23=1');
+is(items($browser, $here), 3, 'and what was added there is seen here');
 
 for my $i (1 .. 20) {
-    my ($x, $y) = $i % 2 ? ($a, $b) : ($b, $a);
+    my ($x, $y) = $i % 2 ? ($here, $there) : ($there, $here);
     add($browser, $x, '19=' . (2 + $i));
     my $got = items($browser, $y);
     is($got, 2 + $i, "change $i is seen by the other host") if $got != 2 + $i;
@@ -143,7 +143,7 @@ for my $i (1 .. 20) {
 
 pass('twenty changes back and forth');
 
-my $doc = $a->wait_for(sub {
+my $doc = $here->wait_for(sub {
     my $d = document($addr, visitor($browser));
     return $d && $d->{version} ? $d : undef;
 });
@@ -153,19 +153,19 @@ unlike(JSON::PP::encode_json($doc || {}), qr/\@/, 'without an address');
 
 # changes on both hosts at the same moment: nothing is lost
 
-my $parallel = $a->browser;
+my $parallel = $here->browser;
 
-items($parallel, $a);
-add($parallel, $a, '19=1');
-items($parallel, $b);
+items($parallel, $here);
+add($parallel, $here, '19=1');
+items($parallel, $there);
 
-for my $t ($a, $b) {
+for my $t ($here, $there) {
     my $pid = fork;
     die unless defined $pid;
     if ($pid == 0) {
-        $_->{owner} = 0 for $one, $a, $b;
-        my $mine = bless { %$parallel, cookies => { %{ $parallel->{cookies} } } },
-            ref $parallel;
+        $_->{owner} = 0 for $one, $here, $there;
+        my $mine = bless { %$parallel,
+            cookies => { %{ $parallel->{cookies} } } }, ref $parallel;
         $mine->get("/product/p$_/", port => $t->port('http')) for 1 .. 5;
         POSIX::_exit(0);
     }
@@ -173,96 +173,96 @@ for my $t ($a, $b) {
 
 wait for 1 .. 2;
 
-my $pages = $a->wait_for(sub {
+my $pages = $here->wait_for(sub {
     my $d = document($addr, visitor($parallel)) || {};
     return ($d->{pages} || 0) >= 6 ? $d->{pages} : undef;
 }, 4);
 
 ok($pages, 'views of both hosts meet in one document');
-is(items($parallel, $b), 1, 'the cart is what it was');
+is(items($parallel, $there), 1, 'the cart is what it was');
 
 # a document that is late: the cookie says that there is more to come
 
-my $slow = $a->browser;
+my $slow = $here->browser;
 
-items($slow, $a);
-add($slow, $a, '19=5');
-is(items($slow, $b), 5, 'before');
+items($slow, $here);
+add($slow, $here, '19=5');
+is(items($slow, $there), 5, 'before');
 
 kill 'STOP', $one->{pids}{memcached};
 my $start = time;
-is(items($slow, $b), 5, 'a current hot copy needs no memcached');
+is(items($slow, $there), 5, 'a current hot copy needs no memcached');
 cmp_ok(time - $start, '<', 0.4, 'and does not wait for it');
-add($slow, $a, '19=6');
+add($slow, $here, '19=6');
 $start = time;
-my $r = $slow->get('/cart', port => $b->port('http'));
+my $r = $slow->get('/cart', port => $there->port('http'));
 my $took = time - $start;
 is($r->{status}, 200, 'the page comes without memcached');
 cmp_ok($took, '<', 1.5, 'within the time');
 is(Nudge::header($r, 'X-Items'), 5, 'what is known is older');
-cmp_ok(counter($b, 'skipped_unknown'), '>', 0, 'so no personal piece');
+cmp_ok(counter($there, 'skipped_unknown'), '>', 0, 'so no personal piece');
 kill 'CONT', $one->{pids}{memcached};
 
-my $again = $a->wait_for(sub { return items($slow, $b) eq '6' }, 8);
+my $again = $here->wait_for(sub { return items($slow, $there) eq '6' }, 8);
 ok($again, 'memcached is back, and so is the cart');
 
 # reload and restart
 
-add($browser, $a, '19=9');
-$a->reload;
+add($browser, $here, '19=9');
+$here->reload;
 sleep 0.5;
-is(items($browser, $a), 9, 'a reload keeps the zone');
+is(items($browser, $here), 9, 'a reload keeps the zone');
 
-$a->stop_nginx;
-$a->start_nginx;
-is(items($browser, $a), 9, 'a restart reads it from memcached');
+$here->stop_nginx;
+$here->start_nginx;
+is(items($browser, $here), 9, 'a restart reads it from memcached');
 
-add($browser, $a, '19=11');
-$a->stop_nginx;
-is(items($browser, $b), 11, 'what changed last goes out before a worker does');
-$a->start_nginx;
+add($browser, $here, '19=11');
+$here->stop_nginx;
+is(items($browser, $there), 11, 'what changed last goes out before a worker does');
+$here->start_nginx;
 
 # memcached forgets: unknown at first, then life goes on
 
 my $s = IO::Socket::INET->new(PeerAddr => $addr, Proto => 'tcp');
 print $s "flush_all\r\nquit\r\n";
 1 while <$s>;
-$a->stop_nginx;
-$a->start_nginx;
+$here->stop_nginx;
+$here->start_nginx;
 
-items($browser, $a);
-cmp_ok(counter($a, 'skipped_unknown'), '>', 0, 'lost everywhere: unknown');
-ok($a->wait_for(sub {
-    items($browser, $a);
+items($browser, $here);
+cmp_ok(counter($here, 'skipped_unknown'), '>', 0, 'lost everywhere: unknown');
+ok($here->wait_for(sub {
+    items($browser, $here);
     sleep 0.2;
-    my $before = counter($a, 'skipped_unknown');
-    items($browser, $a);
-    return counter($a, 'skipped_unknown') == $before;
+    my $before = counter($here, 'skipped_unknown');
+    items($browser, $here);
+    return counter($here, 'skipped_unknown') == $before;
 }, 6), 'and known again after a moment');
 
 # garbage under the key is replaced
 
-my $garbage = $a->browser;
+my $garbage = $here->browser;
 
-items($garbage, $a);
+items($garbage, $here);
 $s = IO::Socket::INET->new(PeerAddr => $addr, Proto => 'tcp');
 print $s 'set nudge:mugs:s:' . visitor($garbage)
        . " 0 0 9\r\n{\"v\":[[[[\r\nquit\r\n";
 1 while <$s>;
-add($garbage, $a, '19=3');
-is(items($garbage, $b), 3, 'what is no session is written over');
+add($garbage, $here, '19=3');
+is(items($garbage, $there), 3, 'what is no session is written over');
 
 # withdrawal
 
-my $gone = $a->browser;
+my $gone = $here->browser;
 
-items($gone, $a);
-add($gone, $a, '19=4');
-ok($a->wait_for(sub { document($addr, visitor($gone)) }),
+items($gone, $here);
+add($gone, $here, '19=4');
+ok($here->wait_for(sub { document($addr, visitor($gone)) }),
     'a session to withdraw');
 my $id = visitor($gone);
-$gone->get('/cart', port => $a->port('http'), headers => { 'Sec-GPC' => 1 });
-ok($a->wait_for(sub { !document($addr, $id) }, 4),
+$gone->get('/cart', port => $here->port('http'), headers => { 'Sec-GPC' => 1 });
+ok($here->wait_for(sub { !document($addr, $id) }, 4),
     'withdrawn, the document is gone');
 sleep 1.3;
 ok(!document($addr, $id), 'and does not come back');
@@ -302,7 +302,7 @@ for my $n (1 .. 6) {
     my $pid = fork;
     die unless defined $pid;
     if ($pid == 0) {
-        $_->{owner} = 0 for $one, $a, $b, $c;
+        $_->{owner} = 0 for $one, $here, $there, $c;
         $lone->get("/product/x$n/$_/", port => $c->port('http')) for 1 .. 10;
         POSIX::_exit(0);
     }
@@ -349,7 +349,7 @@ is($wrong, 0, 'every page is right and knows its cart');
 ok($d->wait_for(sub { $d->processes('worker process') == 2 }, 6),
     'and two workers are left');
 
-for my $t ($a, $b, $c, $d) {
+for my $t ($here, $there, $c, $d) {
     $t->stop;
     is(join("\n", $t->complaints), '', 'error.log has nothing alarming');
     unlike($t->read('error.log'), qr/exited on signal (?!9)/,

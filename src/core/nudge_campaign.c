@@ -316,3 +316,63 @@ nudge_duration(const nudge_str_t *s)
         return NUDGE_ERROR;
     }
 }
+
+
+/*
+ * "at most 2 e-mails a week", from the moderation that is in force.  There are
+ * words for it in English only: other locales' templates leave it out or say
+ * it themselves.
+ */
+
+nudge_int_t
+nudge_campaign_frequency(const nudge_campaign_t *c, nudge_pool_t *pool,
+    nudge_value_t *root)
+{
+    int64_t                    n;
+    const char                *unit;
+    nudge_buf_t                b;
+    nudge_str_t                text;
+    const nudge_moderation_t  *m;
+
+    m = &c->moderation;
+
+    if (m->max == 0 || m->per < 86400 || m->per % 86400
+        || (c->shop.locale.len
+            && !nudge_str_starts(&c->shop.locale, "en")))
+    {
+        return NUDGE_OK;
+    }
+
+    n = m->per / 86400;
+    unit = "day";
+
+    if (n % 7 == 0) {
+        n /= 7;
+        unit = "week";
+    }
+
+    if (nudge_buf_grow(&b, pool, 64, 128) != NUDGE_OK) {
+        return NUDGE_ERROR;
+    }
+
+    nudge_buf_cstr(&b, "at most ");
+    nudge_buf_int(&b, m->max);
+    nudge_buf_cstr(&b, m->max == 1 ? " e-mail " : " e-mails ");
+
+    if (n == 1) {
+        nudge_buf_cstr(&b, "a ");
+        nudge_buf_cstr(&b, unit);
+
+    } else {
+        nudge_buf_cstr(&b, "in ");
+        nudge_buf_int(&b, n);
+        nudge_buf_char(&b, ' ');
+        nudge_buf_cstr(&b, unit);
+        nudge_buf_char(&b, 's');
+    }
+
+    text = nudge_buf_result(&b);
+    nudge_value_add_str(pool, root, "frequency", &text);
+
+    return b.full ? NUDGE_ERROR : NUDGE_OK;
+}

@@ -14,6 +14,7 @@
 
 
 #include "nudge_preset.h"
+#include "nudge_template.h"
 
 
 #define NUDGE_CAMPAIGN_MEMORY  (4 * 1024 * 1024)
@@ -154,6 +155,11 @@ const char *nudge_campaign_failure(const nudge_campaign_t *c);
 
 /* why sending is refused, for status and nudge check; NULL when it is not */
 const char *nudge_campaign_no_sending(const nudge_campaign_t *c);
+
+/* adds root.frequency, "at most 2 e-mails a week", as moderation says; nothing
+ * where there are no words for it.  NUDGE_ERROR without memory */
+nudge_int_t nudge_campaign_frequency(const nudge_campaign_t *c,
+    nudge_pool_t *pool, nudge_value_t *root);
 
 /* "4h", "90m", "1d", "2w", "30s" -> seconds; NUDGE_ERROR */
 int64_t nudge_duration(const nudge_str_t *s);

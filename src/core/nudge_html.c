@@ -111,7 +111,7 @@ nudge_html_name(nudge_html_t *h, u_char c)
 
 
 static void
-nudge_html_attr(nudge_html_t *h, u_char c)
+nudge_html_attr_begin(nudge_html_t *h, u_char c)
 {
     h->m.state = NUDGE_HTML_ATTR_NAME;
     h->m.slot = NULL;
@@ -242,7 +242,7 @@ nudge_html_markup(nudge_html_t *h, const u_char *p, const u_char *end)
             m->state = NUDGE_HTML_SELF_CLOSING;
 
         } else if (!nudge_html_space(c)) {
-            nudge_html_attr(h, c);
+            nudge_html_attr_begin(h, c);
 
         } else if (m->state != NUDGE_HTML_AFTER_ATTR) {
             m->state = NUDGE_HTML_BEFORE_ATTR;

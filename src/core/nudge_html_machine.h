@@ -2,8 +2,8 @@
 /*
  * The tokenizer's inside, shared by its files and nobody else: nudge_html.c
  * (markup), nudge_html_data.c (the way through a page's plain parts),
- * nudge_html_raw.c (text that holds no markup, JSON-LD) and nudge_html_tag.c
- * (what a tag means where it stands).
+ * nudge_html_raw.c (text that holds no markup, JSON-LD), nudge_html_tag.c
+ * (what a tag means where it stands) and nudge_html_name.c (which one it is).
  */
 
 
@@ -115,6 +115,7 @@ typedef enum {
 /* what a name (lower case) means to HTML; where foreign, to svg and math */
 nudge_html_tag_t nudge_html_tag(const u_char *name, size_t len,
     nudge_uint_t foreign);
+nudge_html_attr_t nudge_html_attr(const u_char *name, size_t len);
 /* bits of the lengths that names with this first letter have; where foreign,
  * also of those that svg and math know: most tags need no further look */
 uint16_t nudge_html_lengths(u_char letter, nudge_uint_t foreign);

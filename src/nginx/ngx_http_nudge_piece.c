@@ -157,7 +157,8 @@ ngx_http_nudge_piece_data(ngx_http_nudge_shop_t *shop, nudge_pool_t *pool)
         || nudge_value_add_str(pool, v, "currency", &s->currency) == NULL
         || nudge_value_add_str(pool, v, "locale", &s->locale) == NULL
         || nudge_value_add_str(pool, data, "assets", &assets) == NULL
-        || nudge_value_add_str(pool, data, "prefix", &bundle->prefix) == NULL)
+        || nudge_value_add_str(pool, data, "prefix", &bundle->prefix) == NULL
+        || nudge_campaign_frequency(bundle->campaign, pool, data) != NUDGE_OK)
     {
         return NULL;
     }

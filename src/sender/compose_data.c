@@ -14,8 +14,6 @@
 
 static nudge_int_t compose_shop(nudge_pool_t *pool, nudge_value_t *root,
     const nudge_shop_t *shop);
-static nudge_int_t compose_frequency(nudge_pool_t *pool, nudge_value_t *root,
-    const nudge_campaign_t *campaign);
 static nudge_int_t compose_cart(nudge_pool_t *pool, nudge_value_t *root,
     const compose_t *c);
 static nudge_int_t compose_item(nudge_pool_t *pool, nudge_value_t *items,
@@ -41,7 +39,8 @@ compose_data(nudge_pool_t *pool, const compose_t *c)
     root = nudge_value_object(pool);
 
     if (compose_shop(pool, root, shop) != NUDGE_OK
-        || compose_frequency(pool, root, c->bundle->campaign) != NUDGE_OK)
+        || nudge_campaign_frequency(c->bundle->campaign, pool, root)
+           != NUDGE_OK)
     {
         return NULL;
     }
@@ -99,66 +98,6 @@ compose_shop(nudge_pool_t *pool, nudge_value_t *root, const nudge_shop_t *shop)
     nudge_value_add_str(pool, v, "locale", &shop->locale);
 
     return v == NULL ? NUDGE_ERROR : NUDGE_OK;
-}
-
-
-/*
- * "at most 2 e-mails a week", from the moderation that is in force.  There are
- * words for it in English only: other locales' templates leave it out or say
- * it themselves.
- */
-
-static nudge_int_t
-compose_frequency(nudge_pool_t *pool, nudge_value_t *root,
-    const nudge_campaign_t *campaign)
-{
-    int64_t                    n;
-    const char                *unit;
-    nudge_buf_t                b;
-    nudge_str_t                text;
-    const nudge_moderation_t  *m;
-
-    m = &campaign->moderation;
-
-    if (m->max == 0 || m->per < 86400 || m->per % 86400
-        || (campaign->shop.locale.len
-            && !nudge_str_starts(&campaign->shop.locale, "en")))
-    {
-        return NUDGE_OK;
-    }
-
-    n = m->per / 86400;
-    unit = "day";
-
-    if (n % 7 == 0) {
-        n /= 7;
-        unit = "week";
-    }
-
-    if (nudge_buf_grow(&b, pool, 64, 128) != NUDGE_OK) {
-        return NUDGE_ERROR;
-    }
-
-    nudge_buf_cstr(&b, "at most ");
-    nudge_buf_int(&b, m->max);
-    nudge_buf_cstr(&b, m->max == 1 ? " e-mail " : " e-mails ");
-
-    if (n == 1) {
-        nudge_buf_cstr(&b, "a ");
-        nudge_buf_cstr(&b, unit);
-
-    } else {
-        nudge_buf_cstr(&b, "in ");
-        nudge_buf_int(&b, n);
-        nudge_buf_char(&b, ' ');
-        nudge_buf_cstr(&b, unit);
-        nudge_buf_char(&b, 's');
-    }
-
-    text = nudge_buf_result(&b);
-    nudge_value_add_str(pool, root, "frequency", &text);
-
-    return b.full ? NUDGE_ERROR : NUDGE_OK;
 }
 
 

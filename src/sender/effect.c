@@ -413,6 +413,25 @@ effect_cart_moved(effect_t *e, store_visitor_t *v, const nudge_cart_t *cart)
 }
 
 
+/* an order that does not say what was in it: what was in the cart */
+
+static nudge_int_t
+effect_bought(effect_t *e, const nudge_cart_t *cart)
+{
+    nudge_uint_t  i;
+
+    for (i = 0; i < cart->n; i++) {
+        if (store_product_put(e->tx, &e->ev->shop, &cart->lines[i],
+                              NUDGE_EVENT_PURCHASE, e->ev->time) != NUDGE_OK)
+        {
+            return NUDGE_ERROR;
+        }
+    }
+
+    return NUDGE_OK;
+}
+
+
 static nudge_int_t
 effect_session(effect_t *e)
 {
@@ -431,6 +450,12 @@ effect_session(effect_t *e)
         || nudge_session_cart(&v.session, pool, &before) != NUDGE_OK
         || nudge_session_apply(&v.session, pool, e->ev) != NUDGE_OK
         || nudge_session_cart(&v.session, pool, &after) != NUDGE_OK)
+    {
+        return NUDGE_ERROR;
+    }
+
+    if (e->ev->type == NUDGE_EVENT_PURCHASE && e->ev->nitems == 0
+        && effect_bought(e, &before) != NUDGE_OK)
     {
         return NUDGE_ERROR;
     }
@@ -565,6 +590,19 @@ effect_counts(const nudge_event_t *ev)
 }
 
 
+static nudge_int_t
+effect_traffic(tx_t *tx, void *arg)
+{
+    effect_t  *e = arg;
+
+    if (effect_products(e) != NUDGE_OK || effect_cart_page(e) != NUDGE_OK) {
+        return NUDGE_ERROR;
+    }
+
+    return effect_session(e);
+}
+
+
 nudge_int_t
 effect_apply(tx_t *tx, flow_t *f, const nudge_event_t *ev)
 {
@@ -609,9 +647,11 @@ effect_apply(tx_t *tx, flow_t *f, const nudge_event_t *ev)
         return rc;
     }
 
-    if (effect_products(&e) != NUDGE_OK || effect_cart_page(&e) != NUDGE_OK) {
-        return NUDGE_ERROR;
+    /* a session that cannot be kept must not undo an order or a consent */
+
+    if (store_try(tx, effect_traffic, &e) == NUDGE_OK) {
+        return NUDGE_OK;
     }
 
-    return effect_session(&e);
+    return sql_failed(tx) ? NUDGE_ERROR : store_count(tx, "sessions_lost", "");
 }

@@ -35,14 +35,14 @@ struct ingest_s {
     nudge_uint_t        nsources;
     nudge_event_t      *events;
     nudge_uint_t        n;
-    int64_t             done;           /* events applied since the start */
-    int64_t             newest;         /* time of the last of them, ms */
-    int64_t             lag;
+    atomic_llong        done;           /* events applied since the start */
+    atomic_llong        newest;         /* time of the last of them, ms */
+    atomic_llong        lag;            /* bytes */
     pthread_mutex_t     lock;
     atomic_int          halted;
+    atomic_int          caught_up;
     unsigned            failing:1;
     unsigned            tidy:1;
-    unsigned            caught_up:1;
 };
 
 typedef struct {
@@ -323,6 +323,8 @@ ingest_commit(ingest_t *in)
     b->segment->offset = b->to;
     b->segment->resumed = b->to;
 
+    in->lag = journal_lag(&in->journal);
+
     if (in->n) {
         in->newest = in->events[in->n - 1].time;
     }
@@ -468,18 +470,7 @@ ingest_pass(ingest_t *in)
 nudge_uint_t
 ingest_caught_up(ingest_t *in)
 {
-    nudge_uint_t  done;
-
-    /* somebody who is reading has not finished */
-
-    if (pthread_mutex_trylock(&in->lock) != 0) {
-        return 0;
-    }
-
-    done = in->caught_up;
-    pthread_mutex_unlock(&in->lock);
-
-    return done;
+    return in->caught_up;
 }
 
 
@@ -600,13 +591,7 @@ ingest_destroy(ingest_t *in)
 int64_t
 ingest_events(ingest_t *in)
 {
-    int64_t  n;
-
-    pthread_mutex_lock(&in->lock);
-    n = in->done;
-    pthread_mutex_unlock(&in->lock);
-
-    return n;
+    return in->done;
 }
 
 
@@ -617,10 +602,8 @@ ingest_lag(ingest_t *in, int64_t *ms)
 {
     int64_t  lag;
 
-    pthread_mutex_lock(&in->lock);
     lag = in->lag;
     *ms = lag ? nudge_now() - in->newest : 0;
-    pthread_mutex_unlock(&in->lock);
 
     return lag;
 }

@@ -459,16 +459,13 @@ sender_close(sender_t *s)
 {
     s->stopping = 1;
 
-    if (s->ingest) {
-        ingest_halt(s->ingest);
-    }
-
     if (s->dispatch && dispatch_stop(s->dispatch) != NUDGE_OK) {
         nudge_log(NUDGE_LOG_NOTICE, "exiting while the relay has not answered");
         _exit(0);
     }
 
     if (s->tailing) {
+        ingest_halt(s->ingest);
         pthread_join(s->tail, NULL);
     }
 

@@ -46,8 +46,11 @@ async function visitor(base, options) {
 
     page.complaints = [];
     page.on("console", (m) => {
-        if (m.type() === "error" || m.type() === "warning") {
-            page.complaints.push(m.text());
+        if ((m.type() === "error" || m.type() === "warning")
+            && !(m.location().url || "").startsWith(conf.mailbox)
+            && !/favicon/.test(m.location().url))
+        {
+            page.complaints.push(m.text() + " " + m.location().url);
         }
     });
     page.on("pageerror", (e) => page.complaints.push(String(e)));

@@ -5,12 +5,15 @@
  * name is appended to the file NUDGE_KILLAT_LOG, so that a test can tell what
  * it has covered.  A run of pwrite64() calls (one transaction on its way to
  * the database's log) counts as one unless NUDGE_KILLAT_ALL is set.
+ *
+ * While the file NUDGE_FULL exists, the disk is full for pwrite64().
  */
 
 
 #define _GNU_SOURCE
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -89,6 +92,17 @@ killat(const char *name)
 }
 
 
+static int
+killat_full(const char *name)
+{
+    const char  *full;
+
+    full = getenv("NUDGE_FULL");
+
+    return full && strncmp(name, "pwrite", 6) == 0 && access(full, F_OK) == 0;
+}
+
+
 #define KILLAT(type, name, params, args)                                      \
     type                                                                      \
     name params                                                               \
@@ -99,6 +113,11 @@ killat(const char *name)
                                                                               \
         if (real == NULL) {                                                   \
             real = (type (*) params) dlsym(RTLD_NEXT, #name);                 \
+        }                                                                     \
+                                                                              \
+        if (killat_full(#name)) {                                             \
+            errno = ENOSPC;                                                   \
+            return -1;                                                        \
         }                                                                     \
                                                                               \
         die = killat(#name);                                                  \
