@@ -152,7 +152,8 @@ for my $case (@bad) {
     # nginx looks for variables after it has read everything
     next if $message =~ /^unknown "\w+" variable/;
 
-    like($out, qr{\[emerg\] .*(?: in \S+nginx\.conf:\d+|\.lua:\d+: |expected|cannot be)},
+    like($out, qr{\[emerg\]\ .*
+        (?:\ in\ \S+nginx\.conf:\d+|\.lua:\d+:\ |expected|cannot\ be)}x,
         "... and says where");
 }
 
@@ -192,7 +193,8 @@ for my $case (@campaigns) {
 
     $t->write('nudge.lua', $text);
 
-    my ($out, $status) = check(server => 'nudge on; nudge_campaign @/nudge.lua;');
+    my ($out, $status) = check(
+        server => 'nudge on; nudge_campaign @/nudge.lua;');
     ok($status && index($out, $message) >= 0, "campaign: $message")
         or diag("status $status:\n$text\n--\n$out");
 }
@@ -269,15 +271,15 @@ SKIP: {
         s{modules/(ngx_http_nudge_module\.so)}{$Nudge::BUILD/$1};
         s{^(\s*user)\s+.*;}{$1 root;}m if $> == 0;
         s{^\s*user\s+.*;}{}m if $> != 0;
-        s{/usr/share/nudge}{$Nudge::ROOT/share}g;
-        s{/usr/bin/nudge}{$Nudge::BUILD/nudge}g;
+        s!^http \{\n!http {\n    nudge_share $Nudge::ROOT/share;
+    nudge_sender $Nudge::BUILD/nudge;\n!m;
         s{/etc/nudge/}{$dir/etc/}g;
         s{/etc/nginx/mime\.types}{$dir/etc/mime.types}g;
         s{/etc/ssl/\S+?/([\w.-]+);}{$dir/etc/$1;}g;
         s{/var/lib/nudge}{$dir/lib}g;
         s{/var/log/nginx/}{$dir/logs/}g;
         s{/run/nginx\.pid}{$dir/nginx.pid}g;
-        s{(\slisten\s+(?:\[::\]:)?)(?:80|443)\b}{$1 . $t->port('web')}ge;
+        s{(\slisten\s+)(80|443)\b}{"${1}127.0.0.1:" . $t->port("web$2")}ge;
     }
 
     isnt($example, $before, 'the example, with this place\'s paths');
@@ -325,11 +327,8 @@ sub check {
 # a certificate for the example's server
 
 sub certificate {
-    system('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes',
-        '-subj', '/CN=shop.example', '-days', '1', '-keyout',
-        "$dir/etc/shop.example.key", '-out', "$dir/etc/shop.example.crt",
-        '-batch', '-quiet') == 0
-        or system("openssl req -x509 -newkey rsa:2048 -nodes -subj "
-        . "/CN=shop.example -days 1 -keyout $dir/etc/shop.example.key -out "
-        . "$dir/etc/shop.example.crt -batch 2>/dev/null");
+    system("openssl req -x509 -newkey rsa:2048 -nodes -batch -days 1 "
+        . "-subj /CN=shop.example -keyout $dir/etc/shop.example.key "
+        . "-out $dir/etc/shop.example.crt 2>/dev/null") == 0
+        or die "openssl makes no certificate\n";
 }

@@ -219,7 +219,8 @@ is(items($browser, $here), 9, 'a restart reads it from memcached');
 
 add($browser, $here, '19=11');
 $here->stop_nginx;
-is(items($browser, $there), 11, 'what changed last goes out before a worker does');
+is(items($browser, $there), 11,
+    'what changed last goes out before a worker does');
 $here->start_nginx;
 
 # memcached forgets: unknown at first, then life goes on

@@ -368,7 +368,8 @@ struct ngx_http_nudge_task_s {
     void                       *owner;  /* NULL once orphaned; loop side only */
     void                      (*done)(ngx_http_nudge_task_t *task);
     void                      (*call)(ngx_http_nudge_task_t *task);
-    void                       *data;   /* malloc()ed for call, freed with task */
+    void                       *data;   /* malloc()ed for call, freed with
+                                           the task */
     u_char                      key[251];
     size_t                      key_len;
     u_char                     *value;  /* malloc()ed, freed with the task */
@@ -437,12 +438,11 @@ void ngx_http_nudge_journal_exit(void);
 ngx_int_t ngx_http_nudge_journal_append(ngx_http_nudge_shop_t *shop,
     nudge_event_t *ev);
 /* append, then fdatasync on a thread; done(data, rc) in the event loop, never
- * before this returns; NGX_OK or NGX_ERROR (done is then not called) */
+ * before this returns; NGX_OK or NGX_ERROR (done is then not called).  *handle
+ * is the task: orphaned, it does not call done() any more */
 ngx_int_t ngx_http_nudge_journal_durable(ngx_http_nudge_shop_t *shop,
     nudge_event_t *ev, void (*done)(void *data, ngx_int_t rc), void *data,
     void **handle);
-/* the request that waited is gone: done will not be called */
-void ngx_http_nudge_journal_forget(void *handle);
 void ngx_http_nudge_journal_status(nudge_buf_t *b);
 
 
@@ -570,8 +570,11 @@ ngx_int_t ngx_http_nudge_endpoint(ngx_http_request_t *r,
 /* registers the state path whose manager starts and supervises the sender */
 ngx_int_t ngx_http_nudge_sender_register(ngx_conf_t *cf,
     ngx_http_nudge_main_conf_t *nmcf);
-/* reads DIR/status.json on a thread, once at a time */
-void ngx_http_nudge_sender_refresh(ngx_http_nudge_main_conf_t *nmcf);
+/* reads DIR/status.json on a thread; done, handle and results as for
+ * ngx_http_nudge_journal_durable() */
+ngx_int_t ngx_http_nudge_sender_refresh(ngx_http_nudge_main_conf_t *nmcf,
+    void (*done)(void *data, ngx_int_t rc), void *data, void **handle);
+void ngx_http_nudge_sender_exit(void);
 /* "sender":{...} from DIR/status.json, as it was read last */
 void ngx_http_nudge_sender_status(nudge_buf_t *b);
 

@@ -12,8 +12,6 @@
 #include "ngx_http_nudge_endpoint.h"
 
 
-#define NGX_HTTP_NUDGE_ACTION_WAIT  5000
-
 
 typedef struct {
     const char                  *page;      /* shown when done */
@@ -37,9 +35,6 @@ static ngx_int_t ngx_http_nudge_action_refused(ngx_http_nudge_endpoint_t *e,
     ngx_int_t rc);
 static ngx_int_t ngx_http_nudge_action_append(ngx_http_nudge_endpoint_t *e,
     nudge_event_t *ev);
-static void ngx_http_nudge_action_done(void *data, ngx_int_t rc);
-static void ngx_http_nudge_action_timeout(ngx_event_t *ev);
-static void ngx_http_nudge_action_cleanup(void *data);
 
 
 static const ngx_http_nudge_durable_t  ngx_http_nudge_confirmed = {
@@ -430,90 +425,15 @@ ngx_http_nudge_action_refused(ngx_http_nudge_endpoint_t *e, ngx_int_t rc)
 static ngx_int_t
 ngx_http_nudge_action_append(ngx_http_nudge_endpoint_t *e, nudge_event_t *ev)
 {
-    ngx_http_cleanup_t  *cln;
-
-    cln = ngx_http_cleanup_add(e->request, 0);
-    if (cln == NULL) {
-        return NGX_ERROR;
-    }
-
     if (ngx_http_nudge_journal_durable(e->shop, ev,
-                                       ngx_http_nudge_action_done, e,
+                                       ngx_http_nudge_endpoint_wake, e,
                                        &e->handle)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    cln->handler = ngx_http_nudge_action_cleanup;
-    cln->data = e;
-
-    /* a disk that does not answer must not hold a worker that wants to go */
-
-    e->timer.handler = ngx_http_nudge_action_timeout;
-    e->timer.data = e;
-    e->timer.log = e->request->connection->log;
-    e->waiting = 1;
-
-    ngx_add_timer(&e->timer, NGX_HTTP_NUDGE_ACTION_WAIT);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_nudge_action_done(void *data, ngx_int_t rc)
-{
-    ngx_http_nudge_endpoint_t *e = data;
-
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
-
-    r = e->request;
-    c = r->connection;
-
-    if (e->timer.timer_set) {
-        ngx_del_timer(&e->timer);
-    }
-
-    e->handle = NULL;
-    e->waiting = 0;
-    e->acted = 1;
-    e->rc = rc;
-
-    ngx_http_set_log_request(c->log, r);
-
-    ngx_http_core_run_phases(r);
-    ngx_http_run_posted_requests(c);
-}
-
-
-static void
-ngx_http_nudge_action_timeout(ngx_event_t *ev)
-{
-    ngx_http_nudge_endpoint_t *e = ev->data;
-
-    if (e->handle != NULL) {
-        ngx_http_nudge_journal_forget(e->handle);
-    }
-
-    ngx_http_nudge_action_done(e, NGX_ERROR);
-}
-
-
-static void
-ngx_http_nudge_action_cleanup(void *data)
-{
-    ngx_http_nudge_endpoint_t *e = data;
-
-    if (e->timer.timer_set) {
-        ngx_del_timer(&e->timer);
-    }
-
-    if (e->handle != NULL) {
-        ngx_http_nudge_journal_forget(e->handle);
-        e->handle = NULL;
-    }
+    return ngx_http_nudge_endpoint_park(e);
 }
 
 

@@ -15,6 +15,7 @@
 
 #define NGX_HTTP_NUDGE_ENDPOINT_BODY    4096
 #define NGX_HTTP_NUDGE_ENDPOINT_MEMORY  (512 * 1024)
+#define NGX_HTTP_NUDGE_ENDPOINT_WAIT    5000
 
 
 static ngx_int_t ngx_http_nudge_endpoint_start(ngx_http_request_t *r,
@@ -32,6 +33,8 @@ static void ngx_http_nudge_endpoint_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_nudge_endpoint_resume(ngx_http_nudge_endpoint_t *e);
 static ngx_int_t ngx_http_nudge_endpoint_body(ngx_http_nudge_endpoint_t *e);
 static void ngx_http_nudge_endpoint_cleanup(void *data);
+static void ngx_http_nudge_endpoint_late(ngx_event_t *ev);
+static void ngx_http_nudge_endpoint_gone(void *data);
 
 
 #define NGX_HTTP_NUDGE_READ   (NGX_HTTP_GET|NGX_HTTP_HEAD)
@@ -144,6 +147,8 @@ ngx_http_nudge_endpoint_start(ngx_http_request_t *r,
         if (ngx_http_discard_request_body(r) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
+
+        e->have_body = 1;
 
         return e->route->get(e);
     }
@@ -430,6 +435,10 @@ ngx_http_nudge_endpoint_resume(ngx_http_nudge_endpoint_t *e)
         return NGX_AGAIN;
     }
 
+    if (e->request->method != NGX_HTTP_POST) {
+        return e->route->get(e);
+    }
+
     if (e->form.fields == NULL) {
         rc = ngx_http_nudge_endpoint_body(e);
 
@@ -550,5 +559,90 @@ ngx_http_nudge_endpoint_cleanup(void *data)
 
     if (e->pool != NULL) {
         nudge_pool_destroy(e->pool);
+    }
+}
+
+
+ngx_int_t
+ngx_http_nudge_endpoint_park(ngx_http_nudge_endpoint_t *e)
+{
+    ngx_http_cleanup_t  *cln;
+
+    cln = ngx_http_cleanup_add(e->request, 0);
+
+    if (cln == NULL) {
+        ngx_http_nudge_task_orphan(e->handle);
+        e->handle = NULL;
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_nudge_endpoint_gone;
+    cln->data = e;
+
+    /* a disk that does not answer must not hold a worker that wants to go */
+
+    e->timer.handler = ngx_http_nudge_endpoint_late;
+    e->timer.data = e;
+    e->timer.log = e->request->connection->log;
+    e->waiting = 1;
+
+    ngx_add_timer(&e->timer, NGX_HTTP_NUDGE_ENDPOINT_WAIT);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_nudge_endpoint_wake(void *data, ngx_int_t rc)
+{
+    ngx_http_nudge_endpoint_t *e = data;
+
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = e->request;
+    c = r->connection;
+
+    if (e->timer.timer_set) {
+        ngx_del_timer(&e->timer);
+    }
+
+    e->handle = NULL;
+    e->waiting = 0;
+    e->acted = 1;
+    e->rc = rc;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_http_core_run_phases(r);
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_nudge_endpoint_late(ngx_event_t *ev)
+{
+    ngx_http_nudge_endpoint_t *e = ev->data;
+
+    if (e->handle != NULL) {
+        ngx_http_nudge_task_orphan(e->handle);
+    }
+
+    ngx_http_nudge_endpoint_wake(e, NGX_ERROR);
+}
+
+
+static void
+ngx_http_nudge_endpoint_gone(void *data)
+{
+    ngx_http_nudge_endpoint_t *e = data;
+
+    if (e->timer.timer_set) {
+        ngx_del_timer(&e->timer);
+    }
+
+    if (e->handle != NULL) {
+        ngx_http_nudge_task_orphan(e->handle);
+        e->handle = NULL;
     }
 }

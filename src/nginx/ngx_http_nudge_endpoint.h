@@ -44,7 +44,7 @@ struct ngx_http_nudge_endpoint_s {
     nudge_form_t                 args;
     nudge_form_t                 form;
 
-    void                        *handle;    /* of a durable append */
+    void                        *handle;    /* of what a thread does for us */
     ngx_event_t                  timer;
     ngx_int_t                    rc;
 
@@ -58,6 +58,15 @@ struct ngx_http_nudge_endpoint_s {
 /* endpoint.c: a field of the body, else of the query; empty when absent */
 nudge_str_t ngx_http_nudge_endpoint_field(ngx_http_nudge_endpoint_t *e,
     const char *name);
+
+
+/*
+ * Waiting for a thread: e->handle is its task, which calls wake() when it is
+ * done.  The phase then comes again with e->acted set and the result in e->rc;
+ * NGX_ERROR after five seconds without an answer.
+ */
+ngx_int_t ngx_http_nudge_endpoint_park(ngx_http_nudge_endpoint_t *e);
+void ngx_http_nudge_endpoint_wake(void *data, ngx_int_t rc);
 
 
 /* action.c */

@@ -646,13 +646,6 @@ ngx_http_nudge_journal_durable(ngx_http_nudge_shop_t *shop, nudge_event_t *ev,
 
 
 void
-ngx_http_nudge_journal_forget(void *handle)
-{
-    ngx_http_nudge_task_orphan(handle);
-}
-
-
-void
 ngx_http_nudge_journal_status(nudge_buf_t *b)
 {
     static const char  *pressure[] = { "none", "views", "all but vital" };

@@ -560,6 +560,7 @@ ngx_http_nudge_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_nudge_session_exit();
+    ngx_http_nudge_sender_exit();
     ngx_http_nudge_journal_exit();
     ngx_http_nudge_memcached_exit();
     ngx_http_nudge_offer_exit_worker(nmcf);

@@ -42,8 +42,14 @@ typedef struct {
 typedef struct {
     u_char          *text;
     size_t           len;
-    ngx_uint_t       reading;
 } ngx_http_nudge_report_t;
+
+
+typedef struct {
+    void           (*done)(void *data, ngx_int_t rc);
+    void            *data;
+    u_char           path[];
+} ngx_http_nudge_reading_t;
 
 
 static ngx_msec_t ngx_http_nudge_sender_manager(void *data);
@@ -438,12 +444,14 @@ ngx_http_nudge_sender_exec(ngx_http_nudge_main_conf_t *nmcf,
 static void
 ngx_http_nudge_sender_read(ngx_http_nudge_task_t *task)
 {
-    int      fd;
-    ssize_t  n;
+    int                       fd;
+    ssize_t                   n;
+    ngx_http_nudge_reading_t  *reading;
 
+    reading = task->data;
     task->rc = NGX_DECLINED;
 
-    fd = open(task->data, O_RDONLY|O_CLOEXEC);
+    fd = open((char *) reading->path, O_RDONLY|O_CLOEXEC);
     if (fd == -1) {
         return;
     }
@@ -468,54 +476,56 @@ ngx_http_nudge_sender_read(ngx_http_nudge_task_t *task)
 static void
 ngx_http_nudge_sender_done(ngx_http_nudge_task_t *task)
 {
-    ngx_http_nudge_report_t *report = task->owner;
+    ngx_http_nudge_reading_t *reading = task->data;
 
-    report->reading = 0;
+    free(ngx_http_nudge_report.text);
 
-    if (task->rc != NGX_OK) {
-        return;
-    }
-
-    free(report->text);
-    report->text = task->value;
-    report->len = task->value_len;
+    ngx_http_nudge_report.text = task->value;
+    ngx_http_nudge_report.len = task->value_len;
 
     task->value = NULL;
+
+    reading->done(reading->data, task->rc);
 }
 
 
-void
-ngx_http_nudge_sender_refresh(ngx_http_nudge_main_conf_t *nmcf)
+ngx_int_t
+ngx_http_nudge_sender_refresh(ngx_http_nudge_main_conf_t *nmcf,
+    void (*done)(void *data, ngx_int_t rc), void *data, void **handle)
 {
-    u_char                 *path;
-    ngx_http_nudge_task_t  *task;
-
-    if (ngx_http_nudge_report.reading) {
-        return;
-    }
+    ngx_http_nudge_task_t     *task;
+    ngx_http_nudge_reading_t  *reading;
 
     task = ngx_http_nudge_task_create(NGX_HTTP_NUDGE_MC_CALL);
     if (task == NULL) {
-        return;
+        return NGX_ERROR;
     }
 
-    path = malloc(nmcf->state.len + sizeof("/status.json"));
+    reading = malloc(sizeof(ngx_http_nudge_reading_t) + nmcf->state.len
+                     + sizeof("/status.json"));
 
-    if (path != NULL) {
-        ngx_sprintf(path, "%V/status.json%Z", &nmcf->state);
-
-        task->data = path;
-        task->owner = &ngx_http_nudge_report;
-        task->call = ngx_http_nudge_sender_read;
-        task->done = ngx_http_nudge_sender_done;
-
-        if (ngx_http_nudge_task_post(task) == NGX_OK) {
-            ngx_http_nudge_report.reading = 1;
-            return;
-        }
+    if (reading == NULL) {
+        ngx_http_nudge_task_free(task);
+        return NGX_ERROR;
     }
 
-    ngx_http_nudge_task_free(task);
+    reading->done = done;
+    reading->data = data;
+    ngx_sprintf(reading->path, "%V/status.json%Z", &nmcf->state);
+
+    task->data = reading;
+    task->owner = reading;
+    task->call = ngx_http_nudge_sender_read;
+    task->done = ngx_http_nudge_sender_done;
+
+    if (ngx_http_nudge_task_post(task) != NGX_OK) {
+        ngx_http_nudge_task_free(task);
+        return NGX_ERROR;
+    }
+
+    *handle = task;
+
+    return NGX_OK;
 }
 
 
@@ -530,4 +540,12 @@ ngx_http_nudge_sender_status(nudge_buf_t *b)
     }
 
     nudge_buf_put(b, ngx_http_nudge_report.text, ngx_http_nudge_report.len);
+}
+
+
+void
+ngx_http_nudge_sender_exit(void)
+{
+    free(ngx_http_nudge_report.text);
+    ngx_http_nudge_report.text = NULL;
 }

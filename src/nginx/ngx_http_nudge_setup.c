@@ -39,6 +39,8 @@ static ngx_int_t ngx_http_nudge_defaults(ngx_conf_t *cf,
     ngx_http_nudge_main_conf_t *nmcf);
 static ngx_int_t ngx_http_nudge_shop(ngx_conf_t *cf,
     ngx_http_nudge_main_conf_t *nmcf, ngx_http_nudge_srv_conf_t *nscf);
+static ngx_int_t ngx_http_nudge_keys_read(ngx_log_t *log,
+    ngx_http_nudge_main_conf_t *nmcf);
 static ngx_int_t ngx_http_nudge_keys_create(ngx_cycle_t *cycle,
     ngx_http_nudge_main_conf_t *nmcf);
 
@@ -423,6 +425,13 @@ ngx_http_nudge_conf_finish(ngx_conf_t *cf, ngx_http_nudge_main_conf_t *nmcf)
         return NGX_ERROR;
     }
 
+    /* here a broken key file is a mistake like any other: a reload fails and
+     * what runs goes on */
+
+    if (ngx_http_nudge_keys_read(cf->log, nmcf) == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
     cscfp = cmcf->servers.elts;
 
@@ -457,8 +466,10 @@ ngx_http_nudge_conf_finish(ngx_conf_t *cf, ngx_http_nudge_main_conf_t *nmcf)
 }
 
 
-ngx_int_t
-ngx_http_nudge_keys_init(ngx_cycle_t *cycle, ngx_http_nudge_main_conf_t *nmcf)
+/* NGX_DECLINED: there is no such file */
+
+static ngx_int_t
+ngx_http_nudge_keys_read(ngx_log_t *log, ngx_http_nudge_main_conf_t *nmcf)
 {
     nudge_int_t   rc;
     nudge_str_t   text;
@@ -467,16 +478,11 @@ ngx_http_nudge_keys_init(ngx_cycle_t *cycle, ngx_http_nudge_main_conf_t *nmcf)
     rc = ngx_http_nudge_read(NULL, (char *) nmcf->key_file.data, &text);
 
     if (rc == NUDGE_DECLINED) {
-
-        if (ngx_http_nudge_keys_create(cycle, nmcf) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        rc = ngx_http_nudge_read(NULL, (char *) nmcf->key_file.data, &text);
+        return NGX_DECLINED;
     }
 
     if (rc != NUDGE_OK) {
-        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
+        ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
                       "nudge_key \"%V\" cannot be read", &nmcf->key_file);
         return NGX_ERROR;
     }
@@ -487,11 +493,60 @@ ngx_http_nudge_keys_init(ngx_cycle_t *cycle, ngx_http_nudge_main_conf_t *nmcf)
     free(text.data);
 
     if (rc != NUDGE_OK) {
-        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
                       "%V:%ui: expected one or two lines of 64 hexadecimal "
                       "digits", &nmcf->key_file, line);
         return NGX_ERROR;
     }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_nudge_keys_init(ngx_cycle_t *cycle, ngx_http_nudge_main_conf_t *nmcf)
+{
+    ngx_int_t  rc;
+
+    static nudge_keys_t  last;
+    static ngx_uint_t    valid;
+
+    rc = ngx_http_nudge_keys_read(cycle->log, nmcf);
+
+    if (rc == NGX_DECLINED
+        && ngx_http_nudge_keys_create(cycle, nmcf) == NGX_OK)
+    {
+        rc = ngx_http_nudge_keys_read(cycle->log, nmcf);
+    }
+
+    if (rc == NGX_OK) {
+        last = nmcf->keys;
+        valid = 1;
+
+        return NGX_OK;
+    }
+
+    if (ngx_is_init_cycle(cycle->old_cycle)) {
+        return NGX_ERROR;
+    }
+
+    /* on a reload an error in here ends the master, and the store with it: see
+     * ngx_init_modules() in ngx_init_cycle() */
+
+    if (!valid) {
+        if (getrandom(&last.current, sizeof(last.current), 0)
+            != sizeof(last.current))
+        {
+            return NGX_ERROR;
+        }
+
+        valid = 1;
+    }
+
+    nmcf->keys = last;
+
+    ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                  "nudge goes on with keys that are in no file");
 
     return NGX_OK;
 }

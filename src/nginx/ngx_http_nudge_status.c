@@ -29,6 +29,18 @@ ngx_http_nudge_status(ngx_http_nudge_endpoint_t *e)
         return ngx_http_nudge_answer_text(e, NGX_HTTP_FORBIDDEN, "forbidden");
     }
 
+    /* the sender's own report is a file, and files are a thread's business;
+     * without it the rest is told */
+
+    if (!e->acted
+        && ngx_http_nudge_sender_refresh(e->main, ngx_http_nudge_endpoint_wake,
+                                         e, &e->handle)
+           == NGX_OK
+        && ngx_http_nudge_endpoint_park(e) == NGX_OK)
+    {
+        return NGX_AGAIN;
+    }
+
     if (nudge_buf_grow(&b, e->pool, 4096, NGX_HTTP_NUDGE_STATUS_MAX)
         != NUDGE_OK)
     {

@@ -128,7 +128,12 @@ ngx_http_nudge_visitor_consent(ngx_http_request_t *r,
             s.data = h->value.data;
 
             seen = nudge_consent_cookies(&s);
-            if (seen != NUDGE_CONSENT_UNKNOWN) {
+
+            /* of several answers the one that allows less counts */
+
+            if (seen != NUDGE_CONSENT_UNKNOWN
+                && (answer == NUDGE_CONSENT_UNKNOWN || seen < answer))
+            {
                 answer = seen;
             }
         }

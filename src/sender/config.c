@@ -6,93 +6,11 @@
  */
 
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "config.h"
-
-
-#define CONFIG_FILE_MAX  (4 * 1024 * 1024)
-
-
-static nudge_int_t
-config_slurp(int fd, size_t max, nudge_str_t *text)
-{
-    size_t    size;
-    u_char   *p, *data;
-    ssize_t   n;
-
-    size = 65536;
-    data = malloc(size);
-    text->len = 0;
-
-    while (data) {
-
-        n = read(fd, data + text->len, size - text->len);
-
-        if (n == -1 && errno == EINTR) {
-            continue;
-        }
-
-        if (n <= 0) {
-            text->data = data;
-
-            if (n == 0) {
-                return NUDGE_OK;
-            }
-
-            break;
-        }
-
-        text->len += n;
-
-        if (text->len < size) {
-            continue;
-        }
-
-        if (size >= max) {
-            break;
-        }
-
-        size *= 2;
-        p = realloc(data, size);
-
-        if (p == NULL) {
-            break;
-        }
-
-        data = p;
-    }
-
-    free(data);
-    nudge_str_null(text);
-
-    return NUDGE_ERROR;
-}
-
-
-nudge_int_t
-config_file(void *data, const char *path, nudge_str_t *text)
-{
-    int          fd;
-    nudge_int_t  rc;
-
-    fd = open(path, O_RDONLY|O_CLOEXEC);
-
-    if (fd == -1) {
-        return errno == ENOENT || errno == ENOTDIR ? NUDGE_DECLINED
-                                                   : NUDGE_ERROR;
-    }
-
-    rc = config_slurp(fd, CONFIG_FILE_MAX, text);
-    close(fd);
-
-    return rc;
-}
+#include "file.h"
 
 
 static char *
@@ -294,7 +212,7 @@ config_read(int fd, nudge_error_t *error)
     snprintf((char *) error->text, sizeof(error->text),
              "configuration document cannot be read");
 
-    if (config_slurp(fd, CONFIG_MAX, &text) != NUDGE_OK) {
+    if (file_slurp(fd, CONFIG_MAX, &text) != NUDGE_OK) {
         return NULL;
     }
 
@@ -349,7 +267,7 @@ config_load(const char *campaign, const char *share, nudge_error_t *error)
     }
 
     conf->shops = nudge_pcalloc(conf->pool, sizeof(nudge_bundle_t *));
-    b = conf->shops ? nudge_bundle_load(campaign, share, "/nudge/", config_file,
+    b = conf->shops ? nudge_bundle_load(campaign, share, "/nudge/", file_read,
                                         NULL, error)
                     : NULL;
 

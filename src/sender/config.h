@@ -46,8 +46,5 @@ nudge_bundle_t *config_shop(const config_t *conf, const nudge_str_t *shop);
 /* number of the flow of that name, or -1 */
 nudge_int_t config_flow(const nudge_bundle_t *b, const nudge_str_t *name);
 
-/* a nudge_read_pt over the file system */
-nudge_int_t config_file(void *data, const char *path, nudge_str_t *text);
-
 
 #endif /* _NUDGE_CONFIG_H_INCLUDED_ */

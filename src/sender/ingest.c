@@ -16,13 +16,15 @@
 #include "ingest.h"
 #include "journal.h"
 #include "log.h"
+#include "seen.h"
 #include "sql.h"
 #include "store_shop.h"
 
 
-#define INGEST_MEMORY  (64 * 1024 * 1024)
-#define INGEST_JSON    (8 * 1024 * 1024)
-#define INGEST_CROWD   20               /* ms */
+#define INGEST_MEMORY   (64 * 1024 * 1024)
+#define INGEST_JSON     (8 * 1024 * 1024)
+#define INGEST_CROWD    20              /* ms */
+#define INGEST_SOURCES  64
 
 struct ingest_s {
     const config_t     *conf;
@@ -31,7 +33,7 @@ struct ingest_s {
     nudge_json_t       *js;
     nudge_pool_t       *pool;           /* a batch's events */
     nudge_pool_t       *scratch;        /* one event's effects */
-    ingest_source_t    *sources;
+    seen_t             *sources;
     nudge_uint_t        nsources;
     nudge_event_t      *events;
     nudge_uint_t        n;
@@ -51,55 +53,13 @@ typedef struct {
 } ingest_one_t;
 
 
-nudge_uint_t
-ingest_seen(ingest_source_t *s, uint64_t seq)
-{
-    u_char    bit;
-    uint64_t  i, slot;
-
-    if (seq > s->high) {
-
-        /* the window moves: what it now covers has not been seen */
-
-        if (seq - s->high >= INGEST_WINDOW) {
-            memset(s->window, 0, sizeof(s->window));
-
-        } else {
-            for (i = s->high + 1; i < seq; i++) {
-                slot = i % INGEST_WINDOW;
-                s->window[slot / 8] &= ~(1 << (slot % 8));
-            }
-        }
-
-        s->high = seq;
-
-    } else if (s->high - seq >= INGEST_WINDOW) {
-        return 0;
-
-    } else {
-        slot = seq % INGEST_WINDOW;
-
-        if (s->window[slot / 8] & (1 << (slot % 8))) {
-            return 1;
-        }
-    }
-
-    slot = seq % INGEST_WINDOW;
-    bit = 1 << (slot % 8);
-    s->window[slot / 8] |= bit;
-    s->dirty = 1;
-
-    return 0;
-}
-
-
-static ingest_source_t *
+static seen_t *
 ingest_source(tx_t *tx, ingest_t *in, uint64_t nonce)
 {
-    sql_t            *q;
-    nudge_str_t       window;
-    nudge_uint_t      i;
-    ingest_source_t  *s;
+    sql_t         *q;
+    seen_t        *s;
+    nudge_str_t    window;
+    nudge_uint_t   i;
 
     for (i = 0; i < in->nsources; i++) {
         if (in->sources[i].nonce == nonce) {
@@ -114,7 +74,7 @@ ingest_source(tx_t *tx, ingest_t *in, uint64_t nonce)
     }
 
     s = &in->sources[in->nsources];
-    memset(s, 0, sizeof(ingest_source_t));
+    memset(s, 0, sizeof(seen_t));
     s->nonce = nonce;
 
     q = sql_query(tx, "select high, window from source where nonce = ?", "i",
@@ -142,9 +102,9 @@ ingest_source(tx_t *tx, ingest_t *in, uint64_t nonce)
 static nudge_int_t
 ingest_save_sources(tx_t *tx, ingest_t *in)
 {
-    nudge_str_t       window;
-    nudge_uint_t      i;
-    ingest_source_t  *s;
+    seen_t        *s;
+    nudge_str_t    window;
+    nudge_uint_t   i;
 
     for (i = 0; i < in->nsources; i++) {
         s = &in->sources[i];
@@ -183,8 +143,8 @@ ingest_one(tx_t *tx, void *arg)
 static nudge_int_t
 ingest_apply(tx_t *tx, ingest_t *in, const nudge_event_t *ev)
 {
-    ingest_one_t      one;
-    ingest_source_t  *s;
+    seen_t        *s;
+    ingest_one_t   one;
 
     if (ev->nonce || ev->seq) {
         s = ingest_source(tx, in, ev->nonce);
@@ -193,7 +153,7 @@ ingest_apply(tx_t *tx, ingest_t *in, const nudge_event_t *ev)
             return NUDGE_ERROR;
         }
 
-        if (s && ingest_seen(s, ev->seq)) {
+        if (s && seen_event(s, ev->seq)) {
             return store_count(tx, "repeated", "");
         }
     }
@@ -549,7 +509,7 @@ ingest_create(const config_t *conf, store_t *store, nudge_error_t *error)
     in->js = nudge_json_create(INGEST_JSON);
     in->pool = nudge_pool_create(INGEST_MEMORY);
     in->scratch = nudge_pool_create(INGEST_MEMORY);
-    in->sources = calloc(INGEST_SOURCES, sizeof(ingest_source_t));
+    in->sources = calloc(INGEST_SOURCES, sizeof(seen_t));
     in->events = calloc(JOURNAL_RECORDS, sizeof(nudge_event_t));
 
     if (in->js == NULL || in->pool == NULL || in->scratch == NULL

@@ -38,21 +38,4 @@ int64_t ingest_events(ingest_t *in);
 int64_t ingest_lag(ingest_t *in, int64_t *ms);
 
 
-/* told apart by id within the last INGEST_WINDOW of one nonce; what is older
- * is the position's business alone */
-
-#define INGEST_WINDOW   32768
-#define INGEST_SOURCES  64
-
-typedef struct {
-    uint64_t        nonce;
-    uint64_t        high;
-    unsigned        dirty:1;
-    u_char          window[INGEST_WINDOW / 8];
-} ingest_source_t;
-
-/* 1: seen before; otherwise notes it */
-nudge_uint_t ingest_seen(ingest_source_t *s, uint64_t seq);
-
-
 #endif /* _NUDGE_INGEST_H_INCLUDED_ */

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "config.h"
+#include "file.h"
 #include "timezone.h"
 
 
@@ -310,7 +310,7 @@ timezone_load(const nudge_str_t *name)
     memcpy(tz->name, name->data, name->len);
     snprintf(path, sizeof(path), TIMEZONE_DIR "/%s", tz->name);
 
-    if (config_file(NULL, path, &file) != NUDGE_OK) {
+    if (file_read(NULL, path, &file) != NUDGE_OK) {
         free(tz);
         return NULL;
     }
@@ -519,37 +519,32 @@ timezone_within(nudge_uint_t minute, nudge_uint_t from, nudge_uint_t to)
 }
 
 
-/* when the clocks change within the quiet hours, the first guess of their end
- * is an hour off: look again from there */
+/* minute by minute: the clocks may change on the way, twice over the end, or
+ * leave it out.  Three days are more than any night */
 
 int64_t
 timezone_quiet(const timezone_t *tz, int64_t time, nudge_uint_t from,
     nudge_uint_t to)
 {
-    int64_t       second, end;
-    nudge_uint_t  minute, i;
+    int64_t       second;
+    nudge_uint_t  i;
 
     second = time / 1000;
-    minute = timezone_minute(tz, second);
 
-    if (from == to || !timezone_within(minute, from, to)) {
+    if (from == to || !timezone_within(timezone_minute(tz, second), from, to))
+    {
         return 0;
     }
 
-    end = second - second % 60;
+    second -= second % 60;
 
-    for (i = 0; i < 4 && timezone_within(minute, from, to); i++) {
-        end += (int64_t) ((to + 1440 - minute) % 1440) * 60;
-        minute = timezone_minute(tz, end);
+    for (i = 0; i < 3 * 1440; i++) {
+        second += 60;
+
+        if (!timezone_within(timezone_minute(tz, second), from, to)) {
+            break;
+        }
     }
 
-    /* passed the end by the hour the clocks went forward: step back to it */
-
-    while (end - 60 > second
-           && !timezone_within(timezone_minute(tz, end - 60), from, to))
-    {
-        end -= 60;
-    }
-
-    return end * 1000;
+    return second * 1000;
 }

@@ -88,6 +88,29 @@ async function leaves(page) {
     await page.waitForTimeout(700);
 }
 
+/* products are published a moment after somebody saw them */
+
+async function published() {
+    const page = await visitor(conf.web);
+
+    await consents(page);
+    await fills(page);
+    await page.context().close();
+
+    for (let i = 0; i < 60; i++) {
+        const r = await fetch(`${conf.web}/nudge/status`);
+        const shop = (await r.json()).shops[0];
+
+        if (shop.catalogue.products >= 3) {
+            return;
+        }
+
+        await new Promise((done) => setTimeout(done, 250));
+    }
+
+    ok(false, "the catalogue is published");
+}
+
 const dialog = "dialog.nudge-popup[open]";
 
 /* layout shifts from now on, whatever causes them */
@@ -415,6 +438,8 @@ async function policies() {
                 "--disable-background-networking",
                 "--disable-component-update", "--disable-sync" ]
     });
+
+    await published();
 
     for (const part of [ first, popup, subscribes, plain, phone, still,
                          policies ])
