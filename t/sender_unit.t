@@ -20,8 +20,8 @@ Test::More::plan skip_all => 'no time zones' if !-e '/usr/share/zoneinfo/Europe/
 my @core = grep { m{/nudge_core[a-z_]*\.c$} } glob "$root/src/core/*.c";
 
 system($cc, qw(-std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -pthread
-               -Wno-unused-parameter -fsanitize=address,undefined
-               -fno-sanitize-recover=undefined),
+               -Wno-unused-parameter -fno-sanitize-recover=undefined),
+       '-fsanitize=address,undefined',
        "-I$root/src/core", "-I$root/src/sender", "$root/t/sender/driver.c",
        (map { "$root/src/sender/$_.c" } qw(timezone seen file)), @core,
        '-o', "$dir/driver") == 0

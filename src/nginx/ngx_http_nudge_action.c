@@ -12,7 +12,6 @@
 #include "ngx_http_nudge_endpoint.h"
 
 
-
 typedef struct {
     const char                  *page;      /* shown when done */
     nudge_event_type_t           type;

@@ -392,8 +392,18 @@ ngx_http_nudge_save_got(ngx_http_nudge_task_t *task)
 
     if (task->rc == NGX_OK) {
         cas = task->cas;
+        rc = ngx_http_nudge_session_decode(task, &doc);
 
-        if (ngx_http_nudge_session_decode(task, &doc) == NGX_OK) {
+        if (rc == NGX_ABORT) {
+
+            /* a newer nudge elsewhere wrote it: what it knows is not lost to
+             * a schema we cannot read */
+
+            ngx_http_nudge_save_free(e);
+            goto done;
+        }
+
+        if (rc == NGX_OK) {
             found = &doc;
             version = doc.version;
         }

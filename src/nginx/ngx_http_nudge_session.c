@@ -159,14 +159,20 @@ ngx_http_nudge_session_decode(ngx_http_nudge_task_t *task,
     text.data = task->value;
     text.len = task->value_len;
 
-    if (nudge_session_decode(js, doc, pool, &text) != NUDGE_OK) {
+    switch (nudge_session_decode(js, doc, pool, &text)) {
+
+    case NUDGE_OK:
+        return NGX_OK;
+
+    case NUDGE_DECLINED:
+        return NGX_ABORT;
+
+    default:
         ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                       "nudge memcached holds no session under \"%s\"",
                       task->key);
         return NGX_DECLINED;
     }
-
-    return NGX_OK;
 }
 
 

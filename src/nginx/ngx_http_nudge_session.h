@@ -60,7 +60,7 @@ ngx_uint_t ngx_http_nudge_hot_current(ngx_http_nudge_hot_t *hot,
  */
 ngx_int_t ngx_http_nudge_hot_join(ngx_http_nudge_who_t *who,
     nudge_session_t *doc, ngx_uint_t visit, ngx_http_nudge_hot_t *hot);
-/* NGX_DECLINED: not a session */
+/* NGX_DECLINED: not a session; NGX_ABORT: one of a later schema */
 ngx_int_t ngx_http_nudge_session_decode(ngx_http_nudge_task_t *task,
     nudge_session_t *doc);
 ngx_http_nudge_task_t *ngx_http_nudge_session_task(ngx_http_nudge_who_t *who,
