@@ -34,7 +34,7 @@ $t->upstream(sub {
     return { headers => [@h, ['Content-Type', 'application/json']],
         body => $q->{uri} =~ /checkout/ ? '{"order_id":7,"result":"success",'
             . '"payment_result":{"payment_status":"success"}}' : $cart }
-        if $q->{uri} =~ m{/wp-json/|wc-ajax};
+        if $q->{uri} =~ m{/wp-json/|rest_route|wc-ajax};
 
     return { headers => [@h, ['Set-Cookie', 'woocommerce_cart_hash=x']],
         body => '<!DOCTYPE html><html><body>x</body></html>' };

@@ -292,6 +292,36 @@ SKIP: {
     unlike($said, qr/\[warn\].*nudge/, 'or warning of ours');
 }
 
+# what stands first in the README: a configuration and its campaign
+
+SKIP: {
+    my $readme = $t->read("$Nudge::ROOT/README.md") // skip('no README', 3);
+    my ($synopsis) = $readme =~ /^Synopsis\n=+\n+(.*?)^Description\n/ms;
+    my ($conf) = $synopsis =~ /^```nginx\n(.*?)^```/ms;
+    my ($lua) = $synopsis =~ /^```lua\n(.*?)^```/ms;
+
+    ok($conf && $lua, 'the synopsis');
+    $t->write('etc/nudge.lua', $lua);
+
+    for ($conf) {
+        s!modules/(ngx_http_nudge_module\.so)!$Nudge::BUILD/$1!;
+        s!^http \{\n!http {\n    nudge_share $Nudge::ROOT/share;
+    nudge_sender $Nudge::BUILD/nudge;\n!m;
+        s!/etc/nudge/!$dir/etc/!;
+        s!/var/lib/nudge!$dir/lib!;
+        s!(listen\s+)80;!"${1}127.0.0.1:" . $t->port('web80') . ';'!e;
+        s!\A!pid $dir/nginx.pid;\nerror_log $dir/error.log;\n!;
+    }
+
+    $t->write('synopsis.conf', ($> == 0 ? "user root;\n" : '') . $conf);
+    my $said = `$Nudge::NGINX -t -p $dir -c $dir/synopsis.conf 2>&1`;
+    is($?, 0, 'the synopsis of the README passes nginx -t') or diag($said);
+
+    my $share = "$Nudge::ROOT/share";
+    $said = `$Nudge::BUILD/nudge check -s $share $dir/etc/nudge.lua`;
+    like($said, qr/: ok$/m, 'and its campaign nudge check');
+}
+
 $t->done;
 
 

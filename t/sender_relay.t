@@ -74,6 +74,19 @@ for my $case (@replies) {
         or diag state($p);
     is(mails($p), $want =~ /^ambiguous/ ? 1 : 0, "\"$mode\": mails");
 
+    # the retry is a minute later, give or take; on a slow machine that may be
+    # within this test, so it is put off
+
+    if ($mode =~ /^DOT 452/) {
+        my $wait = $s->value("select next - attempted from message where"
+                             . " visitor = '$p->{visitor}'");
+        cmp_ok($wait, '>', 60_000, 'retried after a minute');
+        cmp_ok($wait, '<', 80_000, 'with a little jitter');
+    }
+
+    $s->change("update message set next = next + 3600000 where state ="
+               . " 'queued'");
+
     if ($want =~ /bad_address/) {
         is($s->value("select count(*) from suppression where reason ="
                      . " 'bounced'"), 1, 'a dead address is suppressed');
@@ -85,21 +98,13 @@ for my $case (@replies) {
     }
 }
 
-# the first retry is a minute later, give or take
-
-my $wait = $s->value("select min(next) - max(attempted) from message where"
-                     . " state = 'queued' and attempted > 0");
-cmp_ok($wait, '>', 55_000, 'retried after a minute');
-cmp_ok($wait, '<', 75_000, 'with a little jitter');
-
-
 # --- the relay comes back, the messages go out, once
 
 $smtp->mode('');
+$s->stop;
 my @waiting = $s->rows("select visitor from message where state = 'queued'");
 cmp_ok(scalar @waiting, '>', 5, 'messages wait');
 my $before = $smtp->mails;
-$s->stop;
 $s->change("update message set next = 0 where state = 'queued'");
 $s->start;
 ok($s->wait(sub { $s->value("select count(*) from message where state ="

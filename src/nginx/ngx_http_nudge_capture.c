@@ -193,7 +193,9 @@ ngx_http_nudge_capture_body(ngx_http_request_t *r, ngx_http_nudge_ctx_t *ctx,
     if (ctx->body == NULL) {
         ctx->body_size = ctx->conf->body_size;
 
-        if (r->headers_in.content_length_n > 0
+        /* of a chunked body nginx counts what has come so far */
+
+        if (!r->headers_in.chunked && r->headers_in.content_length_n > 0
             && r->headers_in.content_length_n < (off_t) ctx->body_size)
         {
             ctx->body_size = (size_t) r->headers_in.content_length_n;

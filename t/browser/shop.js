@@ -152,6 +152,26 @@ async function first() {
     await page.context().close();
 }
 
+/* with consent from the start, so that it is the first page alone that counts */
+
+async function landing() {
+    const page = await visitor(conf.web);
+
+    await page.context().addCookies([{ name: "CookieConsent", url: conf.web,
+        value: encodeURIComponent("{stamp:'x',necessary:true,"
+            + "marketing:true,method:'explicit'}") }]);
+    await page.goto("/?add-to-cart=21");
+    ok(await page.locator("#CybotCookiebotDialog").count() === 0,
+       "no consent bar");
+    ok(await page.locator("script[src*='/nudge/']").count() === 0,
+       "on the page where a visit begins there is no script");
+
+    await page.goto("/cart/");
+    ok(await page.locator("script[src*='/nudge/']").count() === 1,
+       "on the next one there is");
+    await page.context().close();
+}
+
 async function popup() {
     const page = await visitor(conf.web);
 
@@ -441,7 +461,7 @@ async function policies() {
 
     await published();
 
-    for (const part of [ first, popup, subscribes, plain, phone, still,
+    for (const part of [ first, landing, popup, subscribes, plain, phone, still,
                          policies ])
     {
         if (conf.only && !conf.only.split(",").includes(part.name)) {
