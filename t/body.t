@@ -23,6 +23,36 @@ my $cart = '{"items":[{"key":"k19","id":19,"quantity":1,"name":"Mug",'
     . '"prices":{"price":"1250","currency_minor_unit":2,"currency_code":"EUR"}'
     . '}]}';
 
+# a chunk's size and its data may come in packets of their own
+
+{
+    no warnings 'redefine';
+    *Nudge::read_body = \&read_body;
+}
+
+sub read_body {
+    my ($c, $h, $rest) = @_;
+
+    my $chunked = ($h->{'transfer-encoding'} // '') =~ /chunked/;
+    my $more = sub { sysread $c, $rest, 65536, length $rest };
+    my ($body, $n) = ('', $h->{'content-length'} // 0);
+
+    do {
+        if ($chunked) {
+            while (index($rest, "\r\n") < 0) { $more->() or return }
+            $rest =~ s/^([0-9a-f]+)[^\n]*\n//i or return;
+            $n = hex $1;
+        }
+
+        my $whole = $chunked ? $n + 2 : $n;
+        while (length $rest < $whole) { $more->() or return }
+        $body .= substr $rest, 0, $n;
+        substr($rest, 0, $whole) = '';
+    } while ($chunked && $n);
+
+    return ($body, $rest);
+}
+
 # says what arrived; the answer is a cart where one is asked for
 
 $t->upstream(sub {
@@ -142,7 +172,6 @@ for my $where ('', '/stream', '/file', '/clean', '/single', '/small') {
 {
     my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', Proto => 'tcp',
         PeerPort => $t->port('http')) or die;
-    $s->sockopt(IO::Socket::TCP_NODELAY(), 1) if 0;
     my $short = '{"id":19,"quantity":5}';
     syswrite $s, head($b, $add, 'Content-Type: application/json',
         'Content-Length: ' . length $short);
@@ -307,7 +336,6 @@ SKIP: {
     for my $state ('CONT', 'STOP') {
         my $v = visitor();
         $v->xhr('POST', $add, '{"id":19,"quantity":1}');
-        my $cookie = $v->cookie('nudge');
         $v->xhr('POST', $add, '{"id":19,"quantity":1}');
 
         # the zone forgets, memcached and the cookie do not
@@ -319,7 +347,6 @@ SKIP: {
         is($r->{status}, 200, "waiting, $state: status");
         is(Nudge::header($r, 'X-Sum'), sum($body), "waiting, $state: body");
 
-        $v->set_cookie(nudge => $cookie) if 0;
         $r = Nudge::parse($t->raw(head($v, $add, 'Content-Type:'
             . ' application/json', 'Transfer-Encoding: chunked')
             . chunked($body, 1)), 'POST');

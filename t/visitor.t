@@ -279,6 +279,7 @@ ok((grep { $_ eq 'Path=/' } @attr), 'Path=/');
 
 my $gets = counter('memcached_gets');
 my $forged = counter('cookies_forged');
+like($gets, qr/^\d+$/, 'the status counts');
 
 (my $tag = $good) =~ s/(.)$/$1 eq '0' ? '1' : '0'/e;
 (my $newer = $good) =~ s/\.0\./.1./;
@@ -565,6 +566,7 @@ for my $name (sort keys %broken) {
     my $size = -s $t->dir . '/error.log';
 
     $t->write('keys', $text);
+    local %ENV = (%ENV, Nudge::sanitizer());
     my $out = `timeout 10 $Nudge::NGINX -p $t->{dir} -c $t->{dir}/nginx.conf 2>&1`;
     isnt($?, 0, "$name: does not start");
     like($out . substr($t->read('error.log'), $size),

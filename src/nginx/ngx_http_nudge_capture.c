@@ -590,7 +590,7 @@ ngx_http_nudge_capture_product(ngx_http_nudge_ctx_t *ctx, nudge_pool_t *pool,
 
         item->url = ngx_http_nudge_capture_url(ctx->request);
 
-        if (item->id.len <= sizeof(known.id)) {
+        if (item->id.len && item->id.len <= sizeof(known.id)) {
             known.id_len = (u_char) item->id.len;
             ngx_memcpy(known.id, item->id.data, item->id.len);
         }

@@ -192,6 +192,8 @@ ngx_http_nudge_header_remove(ngx_http_request_t *r, ngx_list_t *list,
         return;
     }
 
+    h = NULL;
+
     for (part = &list->part; part != NULL; part = part->next) {
         h = part->elts;
 

@@ -95,13 +95,14 @@ async function published() {
 
     await consents(page);
     await fills(page);
+    await page.goto("/product/matcha-bowl/");
     await page.context().close();
 
     for (let i = 0; i < 60; i++) {
         const r = await fetch(`${conf.web}/nudge/status`);
         const shop = (await r.json()).shops[0];
 
-        if (shop.catalogue.products >= 3) {
+        if (shop.catalogue.products >= 4) {
             return;
         }
 
@@ -181,6 +182,9 @@ async function popup() {
     await shot(page, "home");
     await fills(page);
     await shot(page, "product");
+    await page.goto("/product/matcha-bowl/");
+    await page.click("button[name=add-to-cart]");
+    await page.waitForLoadState();
     await page.goto("/cart/");
     await shot(page, "cart", { fullPage: true });
 
@@ -212,7 +216,8 @@ async function popup() {
     const text = await page.locator(dialog).innerText();
     ok(/The Blue Mug/.test(text), "it shows the cart", text);
     ok(/2\s*\u00d7/.test(text), "how many of it", text);
-    ok(/\u20ac48\.00/.test(text), "what it comes to", text);
+    ok(/Matcha Bowl/.test(text), "all of it", text);
+    ok(/\u20ac86\.00/.test(text), "what it comes to", text);
     ok(await page.evaluate((d) => document.querySelector(d).contains(
         document.activeElement), dialog), "the focus is inside");
     ok(await page.evaluate((d) => document.querySelector(d).parentNode
@@ -238,7 +243,7 @@ async function popup() {
     await leaves(page);
     ok(await page.locator(dialog).count() === 0,
        "and it does not come back on this page");
-    ok(await page.evaluate(() => history.length) <= 9,
+    ok(await page.evaluate(() => history.length) <= 11,
        "history is not touched");
 
     const moved = await page.evaluate(() => shifted);

@@ -291,7 +291,7 @@ sub processes {
         my $title = do { local $/; <$f> } // '';
         $title =~ s/\0/ /g;
 
-        push @found, $pid if $title =~ /\Q$what\E/;
+        push @found, $pid if index($title, $what) >= 0;
     }
 
     return @found;
