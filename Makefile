@@ -4,6 +4,8 @@
 #   make demo       everything running, with a shopper walking through it
 #   make test       all tests          make check   style and static checks
 #   make fuzz       every fuzz target  (FUZZ_SECONDS=60 each)
+#   make asan       all tests on sanitized builds
+#   make valgrind   nginx and the sender under memcheck
 #   make bench      figures, side by side in one run
 #   make install    DESTDIR, PREFIX, MODULES
 
@@ -40,7 +42,8 @@ SENDER_OBJ := $(SENDER_SRC:src/%.c=$(BUILD)/obj/%.o)
 MODULE     := $(BUILD)/ngx_http_nudge_module.so
 NUDGE      := $(BUILD)/nudge
 
-.PHONY: all deps module nudge unit fuzz test check demo bench install clean FORCE
+.PHONY: all deps module nudge unit fuzz-build fuzz test asan valgrind check \
+        demo bench install clean FORCE
 
 all: deps
 	@$(MAKE) --no-print-directory module nudge
@@ -149,8 +152,25 @@ fuzz: $(FUZZ)
 
 test:
 	@sh demo/deps test
-	@$(MAKE) --no-print-directory module nudge unit
+	@$(MAKE) --no-print-directory module nudge unit fuzz-build
 	NUDGE_BUILD=$(BUILD) TEST_NGINX_BINARY=$(NGINX) prove -j2 -r t
+
+# the whole suite against an instrumented module and program
+
+ASAN_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+ASAN_LIB = $(shell $(CC) -print-file-name=libasan.so):$(shell \
+           $(CC) -print-file-name=libubsan.so)
+
+asan:
+	@sh demo/deps test
+	@$(MAKE) --no-print-directory module nudge BUILD=$(BUILD)/asan \
+	    SANITIZE="$(ASAN_SAN)" OPTIMIZE="-O1 -g"
+	NUDGE_BUILD=$(BUILD)/asan TEST_NGINX_BINARY=$(NGINX) \
+	    NUDGE_NGINX_PRELOAD=$(ASAN_LIB) prove -j2 -r t
+
+valgrind: module nudge
+	@sh demo/deps test
+	NUDGE_BUILD=$(BUILD) TEST_NGINX_BINARY=$(NGINX) prove t/valgrind/run
 
 check:
 	@sh demo/deps check

@@ -23,36 +23,6 @@ my $cart = '{"items":[{"key":"k19","id":19,"quantity":1,"name":"Mug",'
     . '"prices":{"price":"1250","currency_minor_unit":2,"currency_code":"EUR"}'
     . '}]}';
 
-# a chunk's size and its data may come in packets of their own
-
-{
-    no warnings 'redefine';
-    *Nudge::read_body = \&read_body;
-}
-
-sub read_body {
-    my ($c, $h, $rest) = @_;
-
-    my $chunked = ($h->{'transfer-encoding'} // '') =~ /chunked/;
-    my $more = sub { sysread $c, $rest, 65536, length $rest };
-    my ($body, $n) = ('', $h->{'content-length'} // 0);
-
-    do {
-        if ($chunked) {
-            while (index($rest, "\r\n") < 0) { $more->() or return }
-            $rest =~ s/^([0-9a-f]+)[^\n]*\n//i or return;
-            $n = hex $1;
-        }
-
-        my $whole = $chunked ? $n + 2 : $n;
-        while (length $rest < $whole) { $more->() or return }
-        $body .= substr $rest, 0, $n;
-        substr($rest, 0, $whole) = '';
-    } while ($chunked && $n);
-
-    return ($body, $rest);
-}
-
 # says what arrived; the answer is a cart where one is asked for
 
 $t->upstream(sub {

@@ -287,7 +287,8 @@ nudge_preset_t *ngx_http_nudge_preset_load(ngx_conf_t *cf, ngx_str_t *name);
 /* postconfiguration: defaults, shops, presets, zone, paths */
 ngx_int_t ngx_http_nudge_conf_finish(ngx_conf_t *cf,
     ngx_http_nudge_main_conf_t *nmcf);
-/* reads the key file, or creates it for the worker user; never under -t */
+/* creates a missing key file for the worker user; never under -t.  On reload
+ * the keys in force stay when that fails */
 ngx_int_t ngx_http_nudge_keys_init(ngx_cycle_t *cycle,
     ngx_http_nudge_main_conf_t *nmcf);
 
@@ -521,28 +522,21 @@ nudge_value_t *ngx_http_nudge_piece_data(ngx_http_nudge_shop_t *shop,
 ngx_uint_t ngx_http_nudge_piece_path(nudge_str_t *url);
 
 
-/* lookup.c: the mapped catalogue, and what passed by since it was written */
+/* live.c: what passed by since the catalogue was written */
 
-/* the value of NGX_HTTP_NUDGE_LIVE in the zone */
-
-typedef struct {
-    int64_t                     time;           /* ms since the epoch */
-    int64_t                     price;          /* nudge_money_t */
-    u_char                      currency[4];    /* zero-padded */
-    u_char                      stock;          /* nudge_stock_t */
-    u_char                      reserved[3];
-} ngx_http_nudge_live_t;
-
-/* capture.c calls this for every product page and cart line it understood;
- * an unknown price or stock keeps what is there */
-void ngx_http_nudge_offer_live_set(ngx_http_nudge_shop_t *shop,
+/* a product page or cart line was understood: price and stock of this moment,
+ * and how it looks; what is unknown keeps what is there */
+void ngx_http_nudge_live_set(ngx_http_nudge_shop_t *shop, nudge_item_t *item);
+/* fills what is still empty of a cart line or product, copied to the pool */
+void ngx_http_nudge_live_fill(ngx_http_nudge_shop_t *shop, nudge_pool_t *pool,
     nudge_item_t *item);
-/* NGX_OK or NGX_DECLINED */
-ngx_int_t ngx_http_nudge_lookup_live(ngx_http_nudge_shop_t *shop,
-    nudge_str_t *id, ngx_http_nudge_live_t *live);
 /* a nudge_live_pt; data is the shop */
-void ngx_http_nudge_lookup_product(void *data, nudge_product_t *p);
-/* looks for a newer catalogue, at most once a second, on a thread */
+void ngx_http_nudge_live_product(void *data, nudge_product_t *p);
+
+
+/* lookup.c: the mapped catalogue */
+
+/* looks for a newer one, at most once a second, on a thread */
 void ngx_http_nudge_lookup_refresh(ngx_http_nudge_shop_t *shop);
 /* the mapped files go */
 void ngx_http_nudge_lookup_exit(ngx_http_nudge_main_conf_t *nmcf);

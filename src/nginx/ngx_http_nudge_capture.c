@@ -273,9 +273,11 @@ ngx_http_nudge_capture_header(ngx_http_request_t *r,
         return;
     }
 
-    if (r->headers_out.location != NULL) {
-        x->location = ngx_http_nudge_str(r->headers_out.location->value);
-    }
+    /* by name: upstream sets headers_out.location only when it rewrote it */
+
+    x->location = ngx_http_nudge_str(
+                    ngx_http_nudge_header_value(&r->headers_out.headers,
+                                                "location"));
 
     n = 0;
     h = NULL;
@@ -603,7 +605,7 @@ ngx_http_nudge_capture_product(ngx_http_nudge_ctx_t *ctx, nudge_pool_t *pool,
         return 0;
     }
 
-    ngx_http_nudge_offer_live_set(ctx->shop, item);
+    ngx_http_nudge_live_set(ctx->shop, item);
 
     return 1;
 }
@@ -676,7 +678,7 @@ ngx_http_nudge_capture_emit(ngx_http_request_t *r, ngx_http_nudge_ctx_t *ctx,
 {
     u_char      *p;
     size_t       len;
-    ngx_uint_t   i, kept;
+    ngx_uint_t   i, j, kept;
     const char  *name;
 
     kept = 0;
@@ -709,6 +711,10 @@ ngx_http_nudge_capture_emit(ngx_http_request_t *r, ngx_http_nudge_ctx_t *ctx,
             /* without arguments: they carry keys and tokens */
 
             ev[i].url = ngx_http_nudge_capture_url(r);
+        }
+
+        for (j = 0; j < ev[i].ncart; j++) {
+            ngx_http_nudge_live_set(ctx->shop, &ev[i].cart[j]);
         }
 
         (void) ngx_http_nudge_journal_append(ctx->shop, &ev[i]);

@@ -1,8 +1,7 @@
 
 /*
- * What workers look up: the catalogue the sender published, mapped read-only,
- * and the prices and stock that passed by since, which sit in the zone and
- * win.  Directory and file are read on a thread; the new mapping replaces the
+ * What workers look up: the catalogue the sender published, mapped read-only.
+ * Directory and file are read on a thread; the new mapping replaces the
  * old one in the event loop, where nothing holds pointers into it.
  */
 
@@ -37,9 +36,6 @@ static uint64_t ngx_http_nudge_lookup_newest(ngx_http_nudge_lookup_t *l);
 static void ngx_http_nudge_lookup_map(ngx_http_nudge_lookup_t *l,
     uint64_t generation);
 static void ngx_http_nudge_lookup_done(ngx_http_nudge_task_t *task);
-static ngx_http_nudge_main_conf_t *ngx_http_nudge_lookup_conf(void);
-static ngx_int_t ngx_http_nudge_lookup_key(ngx_http_nudge_shop_t *shop,
-    nudge_str_t *id, ngx_str_t *key, u_char *buf, size_t size);
 
 
 void
@@ -58,7 +54,8 @@ ngx_http_nudge_lookup_refresh(ngx_http_nudge_shop_t *shop)
         return;
     }
 
-    nmcf = ngx_http_nudge_lookup_conf();
+    nmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                               ngx_http_nudge_module);
 
     if (nmcf == NULL || nmcf->state.len == 0
         || nmcf->state.len + sizeof("/catalogue") > NGX_MAX_PATH
@@ -282,145 +279,4 @@ ngx_http_nudge_lookup_exit(ngx_http_nudge_main_conf_t *nmcf)
             shop[i]->catalogue.data = NULL;
         }
     }
-}
-
-
-void
-ngx_http_nudge_offer_live_set(ngx_http_nudge_shop_t *shop, nudge_item_t *item)
-{
-    u_char                       buf[512];
-    ngx_str_t                    key;
-    ngx_http_nudge_live_t        live, old;
-    ngx_http_nudge_main_conf_t  *nmcf;
-
-    nmcf = ngx_http_nudge_lookup_conf();
-
-    if (nmcf == NULL || nmcf->zone == NULL
-        || (item->price == NUDGE_MONEY_NONE
-            && item->stock == NUDGE_STOCK_UNKNOWN)
-        || ngx_http_nudge_lookup_key(shop, &item->id, &key, buf, sizeof(buf))
-           != NGX_OK)
-    {
-        return;
-    }
-
-    ngx_memzero(&live, sizeof(ngx_http_nudge_live_t));
-
-    live.price = item->price;
-    live.stock = (u_char) item->stock;
-
-    if (item->price != NUDGE_MONEY_NONE
-        && item->currency.len < sizeof(live.currency))
-    {
-        ngx_memcpy(live.currency, item->currency.data, item->currency.len);
-    }
-
-    if (ngx_http_nudge_lookup_live(shop, &item->id, &old) == NGX_OK) {
-
-        if (live.price == NUDGE_MONEY_NONE) {
-            live.price = old.price;
-            ngx_memcpy(live.currency, old.currency, sizeof(live.currency));
-        }
-
-        if (live.stock == NUDGE_STOCK_UNKNOWN) {
-            live.stock = old.stock;
-        }
-    }
-
-    live.time = ngx_http_nudge_now();
-
-    (void) ngx_http_nudge_zone_set(nmcf->zone, NGX_HTTP_NUDGE_LIVE, &key,
-                                   (u_char *) &live, sizeof(live), NULL);
-}
-
-
-ngx_int_t
-ngx_http_nudge_lookup_live(ngx_http_nudge_shop_t *shop, nudge_str_t *id,
-    ngx_http_nudge_live_t *live)
-{
-    size_t                       len;
-    u_char                       buf[512];
-    uint32_t                     stamp;
-    ngx_str_t                    key;
-    ngx_http_nudge_main_conf_t  *nmcf;
-
-    nmcf = ngx_http_nudge_lookup_conf();
-
-    if (nmcf == NULL || nmcf->zone == NULL
-        || ngx_http_nudge_lookup_key(shop, id, &key, buf, sizeof(buf))
-           != NGX_OK)
-    {
-        return NGX_DECLINED;
-    }
-
-    len = sizeof(ngx_http_nudge_live_t);
-
-    if (ngx_http_nudge_zone_get(nmcf->zone, NGX_HTTP_NUDGE_LIVE, &key,
-                                (u_char *) live, &len, &stamp)
-        != NGX_OK
-        || len != sizeof(ngx_http_nudge_live_t))
-    {
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
-}
-
-
-void
-ngx_http_nudge_lookup_product(void *data, nudge_product_t *p)
-{
-    ngx_http_nudge_shop_t *shop = data;
-
-    ngx_http_nudge_live_t  live;
-
-    if (ngx_http_nudge_lookup_live(shop, &p->item.id, &live) != NGX_OK
-        || live.time < p->seen)
-    {
-        return;
-    }
-
-    /* a price in another currency than the page's is none to show here */
-
-    if (live.price != NUDGE_MONEY_NONE
-        && p->item.currency.len < sizeof(live.currency)
-        && ngx_strncmp(live.currency, p->item.currency.data,
-                       p->item.currency.len)
-           == 0)
-    {
-        p->item.price = live.price;
-    }
-
-    if (live.stock != NUDGE_STOCK_UNKNOWN) {
-        p->item.stock = live.stock;
-    }
-}
-
-
-static ngx_http_nudge_main_conf_t *
-ngx_http_nudge_lookup_conf(void)
-{
-    return ngx_http_cycle_get_module_main_conf(ngx_cycle,
-                                               ngx_http_nudge_module);
-}
-
-
-static ngx_int_t
-ngx_http_nudge_lookup_key(ngx_http_nudge_shop_t *shop, nudge_str_t *id,
-    ngx_str_t *key, u_char *buf, size_t size)
-{
-    u_char  *p;
-
-    if (id->len == 0 || shop->id.len + 1 + id->len > size) {
-        return NGX_DECLINED;
-    }
-
-    p = ngx_cpymem(buf, shop->id.data, shop->id.len);
-    *p++ = '\0';
-    p = ngx_cpymem(p, id->data, id->len);
-
-    key->data = buf;
-    key->len = p - buf;
-
-    return NGX_OK;
 }

@@ -489,12 +489,14 @@ ngx_http_nudge_offer_complete(ngx_http_nudge_visit_t *v)
             }
 
             if (line->price == NUDGE_MONEY_NONE) {
-                ngx_http_nudge_lookup_product(v->shop, &p);
+                ngx_http_nudge_live_product(v->shop, &p);
 
                 line->price = p.item.price;
                 line->currency = p.item.currency;
             }
         }
+
+        ngx_http_nudge_live_fill(v->shop, v->pool, line);
 
         if (line->currency.len == 0) {
 

@@ -50,7 +50,7 @@ ngx_http_nudge_piece_render(ngx_http_nudge_visit_t *v, nudge_offer_t *offer,
         /* one more: the product of this very page is left out */
 
         n = nudge_recommend(&v->shop->catalogue, &v->session, &v->cart,
-                            &offer->recommend, ngx_http_nudge_lookup_product,
+                            &offer->recommend, ngx_http_nudge_live_product,
                             v->shop, products, max + 1);
 
         n = ngx_http_nudge_piece_choose(products, n, &v->ctx->x.path, max);
@@ -190,8 +190,10 @@ ngx_http_nudge_piece_cart(nudge_pool_t *pool, nudge_value_t *data,
     nudge_cart_t *cart)
 {
     nudge_item_t   *line;
-    nudge_uint_t    i;
+    nudge_uint_t    i, whole;
     nudge_value_t  *v, *items, *item;
+
+    whole = 1;
 
     v = nudge_value_add(pool, data, "cart", nudge_value_object(pool));
     items = nudge_value_add(pool, v, "items", nudge_value_array(pool));
@@ -199,9 +201,11 @@ ngx_http_nudge_piece_cart(nudge_pool_t *pool, nudge_value_t *data,
     for (i = 0; i < cart->n; i++) {
         line = &cart->lines[i];
 
-        /* a line nobody can name is no reminder of anything */
+        /* a line nobody can name is no reminder of anything, and a total of
+         * more than is shown would be wrong */
 
         if (line->name.len == 0) {
+            whole = 0;
             continue;
         }
 
@@ -227,7 +231,7 @@ ngx_http_nudge_piece_cart(nudge_pool_t *pool, nudge_value_t *data,
         return NULL;
     }
 
-    if (cart->n != 0 && cart->total != NUDGE_MONEY_NONE
+    if (cart->n != 0 && whole && cart->total != NUDGE_MONEY_NONE
         && nudge_value_add_money(pool, v, "total", cart->total,
                                  &cart->currency)
            == NULL)

@@ -400,34 +400,27 @@ sub upstream {
     return $self;
 }
 
+# a chunk's size and its data may come in packets of their own
+
 sub read_body {
     my ($c, $h, $rest) = @_;
 
-    my $body = '';
+    my $chunked = ($h->{'transfer-encoding'} // '') =~ /chunked/;
+    my $more = sub { sysread $c, $rest, 65536, length $rest };
+    my ($body, $n) = ('', $h->{'content-length'} // 0);
 
-    if (($h->{'transfer-encoding'} // '') =~ /chunked/) {
-        while (1) {
-            while ($rest !~ /^([0-9a-f]+)[^\n]*\n/i) {
-                sysread($c, $rest, 65536, length $rest) or return;
-            }
-            my $n = hex $1;
-            $rest =~ s/^[^\n]*\n//;
-            while (length $rest < $n + 2) {
-                sysread($c, $rest, 65536, length $rest) or return;
-            }
-            $body .= substr $rest, 0, $n;
-            $rest = substr $rest, $n + 2;
-            last if $n == 0;
+    do {
+        if ($chunked) {
+            while (index($rest, "\r\n") < 0) { $more->() or return }
+            $rest =~ s/^([0-9a-f]+)[^\n]*\n//i or return;
+            $n = hex $1;
         }
 
-    } else {
-        my $n = $h->{'content-length'} // 0;
-        while (length $rest < $n) {
-            sysread($c, $rest, 65536, length $rest) or return;
-        }
-        $body = substr $rest, 0, $n;
-        $rest = substr $rest, $n;
-    }
+        my $whole = $chunked ? $n + 2 : $n;
+        while (length $rest < $whole) { $more->() or return }
+        $body .= substr $rest, 0, $n;
+        substr($rest, 0, $whole) = '';
+    } while ($chunked && $n);
 
     return ($body, $rest);
 }
