@@ -47,6 +47,8 @@ nudge_scope_fail(nudge_scope_t *s, const char *fmt, ...)
     va_list         args;
     nudge_error_t   error;
 
+    memset(&error, 0, sizeof(nudge_error_t));
+
     va_start(args, fmt);
     nudge_scope_put(s, error.text, sizeof(error.text), fmt, args);
     va_end(args);

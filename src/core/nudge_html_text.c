@@ -301,6 +301,7 @@ nudge_html_unescape(nudge_pool_t *pool, nudge_str_t *dst,
         return NUDGE_ERROR;
     }
 
+    c = 0xfffd;
     dst->data = q;
     p = src->data;
     end = src->len ? p + src->len : p;

@@ -150,6 +150,8 @@ effect_confirmed(effect_t *e)
         || store_consent(e->tx, e->ev, c.id, "confirmed") != NUDGE_OK
         || store_suppress_lift(e->tx, &e->ev->shop, &c.address,
                                "unsubscribed") != NUDGE_OK
+        || store_message_wake(e->tx, &e->ev->shop, c.id, "not_confirmed",
+                              e->flow->now) != NUDGE_OK
         || effect_join(e, c.id) != NUDGE_OK)
     {
         return NUDGE_ERROR;

@@ -80,7 +80,8 @@ guard_configured(tx_t *tx, guard_t *g, guard_facts_t *facts)
     g->bundle = config_shop(g->flow->conf, &m->shop);
 
     if (g->flow->now > m->due + FLOW_OVERDUE) {
-        return guard_skip(g, "overdue");
+        return guard_skip(g, nudge_str_is(&m->reason, "not_confirmed")
+                             ? "not_confirmed" : "overdue");
     }
 
     if (g->bundle == NULL) {
@@ -190,6 +191,12 @@ guard_person(tx_t *tx, guard_t *g, guard_facts_t *facts)
         || (g->bundle->campaign->mail.customers && facts->ordered))
     {
         return NUDGE_OK;
+    }
+
+    /* asked, and may answer yet: the confirmation wakes it */
+
+    if (strcmp(g->contact.status, "pending") == 0) {
+        return guard_wait(g, "not_confirmed", INT64_MAX);
     }
 
     return guard_skip(g, "not_confirmed");

@@ -231,14 +231,34 @@ live_session(live_t *l, nudge_pool_t *pool, const nudge_str_t *shop,
 }
 
 
+/* another that adds it at the same time may well be a thread of this very
+ * sender: whose it is says the value, not who was faster */
+
+static nudge_int_t
+live_store_add(live_t *l, const nudge_str_t *key, const char *uuid)
+{
+    memcached_return_t  rc;
+
+    rc = memcached_add(l->mc, (char *) key->data, key->len, uuid, strlen(uuid),
+                       0, 0);
+
+    if (rc == MEMCACHED_SUCCESS || rc == MEMCACHED_NOTSTORED
+        || rc == MEMCACHED_DATA_EXISTS)
+    {
+        return NUDGE_OK;
+    }
+
+    return live_failed(l, rc);
+}
+
+
 nudge_int_t
 live_store(live_t *l, const nudge_str_t *shop, const char *uuid)
 {
-    u_char               key[128];
-    nudge_buf_t          b;
-    nudge_int_t          rc;
-    nudge_str_t          k, value;
-    memcached_return_t   mrc;
+    u_char        key[128];
+    nudge_buf_t   b;
+    nudge_int_t   rc;
+    nudge_str_t   k, value;
 
     nudge_buf_init(&b, key, sizeof(key));
     nudge_buf_cstr(&b, "nudge:");
@@ -246,27 +266,29 @@ live_store(live_t *l, const nudge_str_t *shop, const char *uuid)
     nudge_buf_cstr(&b, ":store");
     k = nudge_buf_result(&b);
 
-    rc = live_get(l, &k, &value);
-
-    if (rc == NUDGE_OK) {
-        rc = nudge_str_is(&value, uuid) ? NUDGE_OK : NUDGE_DECLINED;
-        free(value.data);
-        return rc;
-    }
-
-    if (rc == NUDGE_ERROR || l->mc == NULL) {
-        return rc == NUDGE_ERROR ? NUDGE_ERROR : NUDGE_OK;
-    }
-
-    mrc = memcached_add(l->mc, (char *) k.data, k.len, uuid, strlen(uuid), 0,
-                        0);
-
-    if (mrc == MEMCACHED_SUCCESS) {
+    if (l->mc == NULL) {
         return NUDGE_OK;
     }
 
-    /* another was faster, and is asked about the next time */
+    rc = live_get(l, &k, &value);
 
-    return mrc == MEMCACHED_NOTSTORED || mrc == MEMCACHED_DATA_EXISTS
-           ? NUDGE_DECLINED : live_failed(l, mrc);
+    if (rc == NUDGE_DECLINED) {
+
+        if (live_store_add(l, &k, uuid) != NUDGE_OK) {
+            return NUDGE_ERROR;
+        }
+
+        rc = live_get(l, &k, &value);
+    }
+
+    /* gone again at once: nobody says whose it is */
+
+    if (rc != NUDGE_OK) {
+        return NUDGE_ERROR;
+    }
+
+    rc = nudge_str_is(&value, uuid) ? NUDGE_OK : NUDGE_DECLINED;
+    free(value.data);
+
+    return rc;
 }

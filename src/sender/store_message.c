@@ -195,9 +195,9 @@ nudge_int_t
 store_message_wake(tx_t *tx, const nudge_str_t *shop, const char *contact,
     const char *reason, int64_t now)
 {
-    return sql_exec(tx, "update message set next = ? where state = 'queued'"
-                    " and shop = ? and contact = ? and reason = ?", "iszz",
-                    now, shop, contact, reason);
+    return sql_exec(tx, "update message set next = ?, reason = '' where"
+                    " state = 'queued' and shop = ? and contact = ? and"
+                    " reason = ?", "iszz", now, shop, contact, reason);
 }
 
 

@@ -67,7 +67,7 @@ nudge_int_t store_message_end(tx_t *tx, const char *claim, const char *state,
     const char *reason, int64_t now);
 nudge_int_t store_message_reply(tx_t *tx, const char *claim, int64_t code,
     const char *detail, nudge_uint_t failed);
-/* holds with this reason of this contact may look again now */
+/* what was held for this reason, which is no more, may be looked at now */
 nudge_int_t store_message_wake(tx_t *tx, const nudge_str_t *shop,
     const char *contact, const char *reason, int64_t now);
 
