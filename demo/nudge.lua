@@ -18,7 +18,7 @@ mail { relay = "smtp://127.0.0.1:8025" }
 
 -- a demo is played through several times an hour, also at night
 moderation {
-    email = { max = 20, per = "1d", gap = "5s" },
+    email = { max = 3, per = "1w", gap = "5s" },
     quiet = { "00:00", "00:00" },
 }
 
