@@ -46,7 +46,6 @@ my $campaign = $t->read("$Nudge::ROOT/demo/nudge.lua");
 $campaign =~ s/127\.0\.0\.1:8080/'127.0.0.1:' . $t->port('http')/ge;
 $campaign =~ s/127\.0\.0\.1:8025/$smtp/g;
 $campaign =~ s/after = "20s"/after = "12s"/;
-$campaign =~ s/max = 20, per = "1d"/max = 2, per = "1w"/;
 
 my $pass = "location / { proxy_pass http://$store; proxy_http_version 1.1;
     proxy_set_header Host \$http_host; proxy_set_header Connection ''; }";

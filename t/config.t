@@ -286,7 +286,7 @@ SKIP: {
     $t->write('etc/mime.types', "types { text/html html; }\n");
     $t->write('example.conf', $example);
 
-    my $said = `$Nudge::NGINX -t -p $dir -c $dir/example.conf 2>&1`;
+    my $said = $t->test_conf("$dir/example.conf");
     is($?, 0, 'the example passes nginx -t') or diag($said);
     unlike($said, qr/\[(?:error|crit|alert|emerg)\]/, 'without complaint');
     unlike($said, qr/\[warn\].*nudge/, 'or warning of ours');
@@ -314,7 +314,7 @@ SKIP: {
     }
 
     $t->write('synopsis.conf', ($> == 0 ? "user root;\n" : '') . $conf);
-    my $said = `$Nudge::NGINX -t -p $dir -c $dir/synopsis.conf 2>&1`;
+    my $said = $t->test_conf("$dir/synopsis.conf");
     is($?, 0, 'the synopsis of the README passes nginx -t') or diag($said);
 
     my $share = "$Nudge::ROOT/share";
@@ -349,7 +349,7 @@ sub check {
 
     $t->write('nginx.conf', $conf);
 
-    my $out = `$Nudge::NGINX -t -p $dir -c $dir/nginx.conf 2>&1`;
+    my $out = $t->test_conf;
 
     return ($out, $? >> 8 || $? & 127);
 }

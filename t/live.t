@@ -56,6 +56,10 @@ sub leave {
 }
 
 $b->get('/');
+$b->get('/search/');
+$b->xhr('POST', '/?wc-ajax=add_to_cart', [product_id => 19, quantity => 1]);
+is(leave()->{status}, 204, 'nothing of the cart can be named: no popup');
+
 $b->get('/product/19/');
 $b->xhr('POST', '/?wc-ajax=add_to_cart', [product_id => 19, quantity => 1]);
 

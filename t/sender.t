@@ -104,6 +104,41 @@ is_deeply($s->status->{shops}, { demo => { sending => JSON::PP::true(),
 }
 
 
+# --- asked, and the answer comes when the reminder is due already
+
+{
+    my $hanna = $s->shopper('hanna');
+    my $mine = "visitor = '$hanna->{visitor}' and flow = 'abandoned-cart'";
+
+    $hanna->adds;
+    $hanna->does('subscribe', method => 'form', email => $hanna->{email});
+    ok($s->wait(sub { $s->value("select state || ' ' || reason from message"
+                                . " where $mine") eq 'queued not_confirmed' }),
+       'not confirmed yet: held');
+    is($s->value("select next - due from message where $mine"), 86400_001,
+       'until it is overdue');
+
+    $hanna->does('subscribe', method => 'confirm', contact => $hanna->id);
+    ok($s->wait(sub { $s->value("select state from message where $mine")
+                      eq 'sent' }), 'goes out when she has confirmed');
+    is(scalar(grep { /^X-To: hanna/m && /List-Unsub/ } $smtp->mails), 1,
+       'once');
+
+    my $ida = $s->shopper('ida');
+    $mine = "visitor = '$ida->{visitor}' and flow = 'abandoned-cart'";
+
+    $ida->adds;
+    $ida->does('subscribe', method => 'form', email => $ida->{email});
+    $s->wait(sub { $s->value("select reason from message where $mine")
+                   eq 'not_confirmed' });
+    $ida->does('unsubscribe', contact => $ida->id, method => 'page');
+    $ida->does('subscribe', method => 'confirm', contact => $ida->id);
+    $s->settled;
+    is($s->value("select state || ' ' || reason from message where $mine"),
+       'skipped unsubscribed', 'who says no meanwhile is left alone');
+}
+
+
 # --- what stops a reminder
 
 my %stops = (

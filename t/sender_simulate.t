@@ -31,8 +31,8 @@ my %person = (visitor => $anna, joinable => JSON::PP::true());
 my %mug = (id => '19', name => 'Blue mug', url => '/mug', image => '/mug.svg',
            price => 12.5, currency => 'EUR', quantity => 1);
 
-# a confirmed subscriber; contact ids are the store's, so "confirm" cannot be
-# written beforehand: accept customers, and let there be an old order
+# somebody we may write to without a word about subscriptions: accept
+# customers, and let there be an old order
 
 sub customer {
     my ($day, %who) = @_;
@@ -48,7 +48,17 @@ sub add {
              %person, %more };
 }
 
-# the lines of a simulation, without contact ids
+# a cart on each of these days, emptied in the evening
+
+sub carts {
+    my @days = @_;
+
+    return map { (add("2026-01-$_ 10:00"),
+                  { e => 'view_cart', t => at("2026-01-$_ 20:00"), %person,
+                    snapshot => JSON::PP::true(), cart => [] }) } @days;
+}
+
+# the lines of a simulation, without contact ids; who: with visitors
 
 sub simulate {
     my ($opt, @events) = @_;
@@ -61,7 +71,8 @@ sub simulate {
     my ($out, $rc) = $s->run('simulate', '-c', "$s->{dir}/nudge.lua", '-s',
                              $Nudge::Sender::SHARE, $j->{dir});
     is($rc, 0, 'exit code') or diag $out;
-    $out =~ s/  visitor \S+  contact \S+//g;
+    $out =~ s/  contact \S+//g;
+    $out =~ s/  visitor \S+//g if !$opt->{who};
 
     return [ split /\n/, $out ];
 }
@@ -99,6 +110,124 @@ is_deeply(simulate({}, add('2026-01-10 10:00'),
     [ '2026-01-10 20:00:00 UTC  skip  abandoned-cart step 1  not_confirmed',
       '2 events: 0 messages would be sent, 1 not' ],
     'known too late, and never asked');
+
+# --- subscribers: the ids are those of the store the journal was made for
+
+sub asks {
+    my ($when, $email, %more) = @_;
+
+    return { e => 'subscribe', method => 'form', email => $email, %person,
+             offer => 'popup', text => 'v1', t => at($when), %more };
+}
+
+sub answers {
+    my ($when, $e, $id, %more) = @_;
+
+    return { e => $e, contact => sprintf('c%016x', $id), t => at($when),
+             ($e eq 'subscribe' ? (method => 'confirm') : ()), %more };
+}
+
+is_deeply(simulate({}, asks('2026-01-10 09:00', 'anna@example.com'),
+                   answers('2026-01-10 09:05', 'subscribe', 7),
+                   add('2026-01-10 10:00')),
+    [ '2026-01-10 09:00:00 UTC  send  confirm step 1',
+      '2026-01-10 14:00:00 UTC  send  abandoned-cart step 1',
+      '3 events: 2 messages would be sent, 0 not' ],
+    'asked, confirmed, reminded');
+
+is_deeply(simulate({}, add('2026-01-10 10:00'),
+                   asks('2026-01-10 10:30', 'anna@example.com'),
+                   answers('2026-01-11 13:59', 'subscribe', 7)),
+    [ '2026-01-10 10:30:00 UTC  send  confirm step 1',
+      '2026-01-10 14:00:00 UTC  hold  abandoned-cart step 1'
+      . '  not_confirmed until 2026-01-11 14:00:00 UTC',
+      '2026-01-11 13:59:00 UTC  send  abandoned-cart step 1',
+      '3 events: 2 messages would be sent, 0 not' ],
+    'confirmed when the reminder had been due for almost a day');
+
+is_deeply(simulate({}, add('2026-01-10 10:00'),
+                   asks('2026-01-10 10:30', 'anna@example.com'),
+                   answers('2026-01-11 14:01', 'subscribe', 7)),
+    [ '2026-01-10 10:30:00 UTC  send  confirm step 1',
+      '2026-01-10 14:00:00 UTC  hold  abandoned-cart step 1'
+      . '  not_confirmed until 2026-01-11 14:00:00 UTC',
+      '2026-01-11 14:00:00 UTC  skip  abandoned-cart step 1  not_confirmed',
+      '3 events: 1 messages would be sent, 1 not' ],
+    'and for more than a day');
+
+is_deeply(simulate({}, add('2026-01-10 10:00'),
+                   asks('2026-01-10 10:30', 'anna@example.com'),
+                   { e => 'purchase', t => at('2026-01-10 15:00'),
+                     order => 'new', %person },
+                   answers('2026-01-10 16:00', 'subscribe', 7)),
+    [ '2026-01-10 10:30:00 UTC  send  confirm step 1',
+      '2026-01-10 14:00:00 UTC  hold  abandoned-cart step 1'
+      . '  not_confirmed until 2026-01-11 14:00:00 UTC',
+      '2026-01-10 15:00:00 UTC  skip  abandoned-cart step 1  ordered',
+      '4 events: 1 messages would be sent, 1 not' ],
+    'an order meanwhile');
+
+is_deeply(simulate({}, add('2026-01-10 10:00'),
+                   asks('2026-01-10 10:30', 'anna@example.com'),
+                   answers('2026-01-10 11:00', 'subscribe', 7),
+                   answers('2026-01-10 13:00', 'unsubscribe', 7),
+                   answers('2026-01-10 13:30', 'subscribe', 7)),
+    [ '2026-01-10 10:30:00 UTC  send  confirm step 1',
+      '2026-01-10 13:00:00 UTC  skip  abandoned-cart step 1  unsubscribed',
+      '5 events: 1 messages would be sent, 1 not' ],
+    'the same id is the same person: unsubscribed stays');
+
+my @two = (add('2026-01-10 10:00'), add('2026-01-10 10:00', visitor => $phone),
+           asks('2026-01-10 10:10', 'anna@example.com'),
+           asks('2026-01-10 10:20', 'bert@example.com', visitor => $phone));
+my @asked = ('2026-01-10 10:10:00 UTC  send  confirm step 1  visitor 61616161',
+             '2026-01-10 10:20:00 UTC  send  confirm step 1  visitor 62626262');
+my $waits = '  not_confirmed until 2026-01-11 14:00:00 UTC';
+
+for my $t ([ 'in a browser nobody knows: who has waited longest', 61, 62 ],
+           [ 'in the browser that asked: that one', 62, 61, visitor => $phone ])
+{
+    my ($what, $sent, $held, %where) = @$t;
+    my $lines = simulate({ who => 1 }, @two,
+                         answers('2026-01-10 11:00', 'subscribe', 7, %where));
+
+    is_deeply([ splice @$lines, 0, 2 ], \@asked, 'both are asked');
+    is_deeply([ sort @$lines ], [
+      '2026-01-10 14:00:00 UTC  hold  abandoned-cart step 1  visitor '
+      . $held x 4 . $waits,
+      '2026-01-10 14:00:00 UTC  send  abandoned-cart step 1  visitor '
+      . $sent x 4,
+      '2026-01-11 14:00:00 UTC  skip  abandoned-cart step 1  visitor '
+      . $held x 4 . '  not_confirmed',
+      '5 events: 3 messages would be sent, 1 not' ], $what);
+}
+
+is_deeply([ grep { /abandoned|events/ }
+            @{ simulate({ who => 1 }, @two,
+                        answers('2026-01-10 11:00', 'subscribe', 7),
+                        answers('2026-01-10 11:10', 'subscribe', 7),
+                        answers('2026-01-10 11:20', 'subscribe', 8),
+                        answers('2026-01-10 11:30', 'unsubscribe', 7)) } ],
+    [ '2026-01-10 11:30:00 UTC  skip  abandoned-cart step 1  visitor 61616161'
+      . '  unsubscribed',
+      '2026-01-10 14:00:00 UTC  send  abandoned-cart step 1  visitor 62626262',
+      '8 events: 3 messages would be sent, 1 not' ],
+    'each id is one person, however often the button is pressed');
+
+is_deeply(simulate({}, asks('2026-01-01 10:00', 'anna@example.com'),
+                   answers('2026-01-08 10:01', 'subscribe', 7),
+                   answers('2026-01-08 10:02', 'unsubscribe', 8)),
+    [ '2026-01-01 10:00:00 UTC  send  confirm step 1',
+      '2 events were of contacts that are not in this journal',
+      '3 events: 1 messages would be sent, 0 not' ],
+    'the link has died: another person, and one more');
+
+is_deeply(simulate({}, customer('2026-01-01'), carts(10),
+                   answers('2026-01-11 15:00', 'unsubscribe', 7), carts(20)),
+    [ '2026-01-10 14:00:00 UTC  send  abandoned-cart step 1',
+      '2026-01-20 14:00:00 UTC  skip  abandoned-cart step 1  unsubscribed',
+      '6 events: 1 messages would be sent, 1 not' ],
+    'an unsubscribe of somebody new: who was written to last');
 
 # --- restarts
 
@@ -147,14 +276,6 @@ is_deeply(simulate({}, customer('2026-01-01'), add('2026-01-10 10:00'),
     'for a day at most');
 
 # --- moderation
-
-sub carts {
-    my @days = @_;
-
-    return map { (add("2026-01-$_ 10:00"),
-                  { e => 'view_cart', t => at("2026-01-$_ 20:00"), %person,
-                    snapshot => JSON::PP::true(), cart => [] }) } @days;
-}
 
 is_deeply(simulate({ moderation => 'quiet = { "00:00", "00:00" },'
                      . ' email = { max = 2, per = "1w", gap = "0s" }' },

@@ -95,7 +95,7 @@ $t->write_conf;
 my $conf = $t->read('nginx.conf');
 $conf =~ s/nudge_sender \S+;/nudge_sender \/nonexistent\/nudge;/;
 $t->write('nginx.conf', $conf);
-my $out = `$Nudge::NGINX -t -p @{[ $t->dir ]} -c @{[ $t->dir ]}/nginx.conf 2>&1`;
+my $out = $t->test_conf;
 like($out, qr/nudge_sender "\/nonexistent\/nudge" cannot be executed/,
     'nginx -t checks the program');
 

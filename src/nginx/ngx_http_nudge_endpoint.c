@@ -68,7 +68,7 @@ static const ngx_http_nudge_route_t  ngx_http_nudge_routes[] = {
       ngx_http_nudge_action_click, NULL, 0, 0, 0, 0, 0 },
 
     { ngx_string("status"), NGX_HTTP_NUDGE_READ,
-      ngx_http_nudge_status, NULL, 1, 0, 0, 0, 0 },
+      ngx_http_nudge_status, NULL, 1, 1, 0, 0, 0 },
 
     { ngx_null_string, 0, NULL, NULL, 0, 0, 0, 0, 0 }
 };
@@ -265,7 +265,7 @@ ngx_http_nudge_endpoint_refuse(ngx_http_nudge_endpoint_t *e)
 static ngx_uint_t
 ngx_http_nudge_endpoint_allow(ngx_http_nudge_endpoint_t *e)
 {
-    if (e->route->asset || e->main->zone == NULL) {
+    if (e->route->free || e->main->zone == NULL) {
         return 1;
     }
 

@@ -23,7 +23,7 @@ typedef struct {
     ngx_http_nudge_action_pt     get;       /* and HEAD */
     ngx_http_nudge_action_pt     post;
     unsigned                     always:1;  /* without a campaign, too */
-    unsigned                     asset:1;   /* outside the token bucket */
+    unsigned                     free:1;    /* outside the token bucket */
     unsigned                     origin:1;  /* POST: from our own pages only */
     unsigned                     person:1;  /* POST: a person asks to be
                                                written to: few at a time */

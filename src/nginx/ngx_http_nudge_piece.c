@@ -38,7 +38,7 @@ ngx_http_nudge_piece_render(ngx_http_nudge_visit_t *v, nudge_offer_t *offer,
 {
     char              name[128];
     nudge_uint_t      n, max;
-    nudge_value_t    *data;
+    nudge_value_t    *data, *items;
     nudge_product_t   products[NGX_HTTP_NUDGE_PIECE_MAX + 1];
 
     n = 0;
@@ -63,8 +63,19 @@ ngx_http_nudge_piece_render(ngx_http_nudge_visit_t *v, nudge_offer_t *offer,
 
     data = ngx_http_nudge_piece_data(v->shop, v->pool);
 
-    if (ngx_http_nudge_piece_offer(v->pool, data, offer) == NULL
-        || ngx_http_nudge_piece_cart(v->pool, data, &v->cart) == NULL
+    items = ngx_http_nudge_piece_cart(v->pool, data, &v->cart);
+
+    if (items != NULL && items->count == 0 && v->cart.n != 0
+        && offer->kind == NUDGE_KIND_POPUP)
+    {
+        /* a cart of which nothing can be named yet */
+
+        v->why = NGX_HTTP_NUDGE_SKIP_EMPTY;
+        return NGX_DECLINED;
+    }
+
+    if (items == NULL
+        || ngx_http_nudge_piece_offer(v->pool, data, offer) == NULL
         || ngx_http_nudge_piece_products(v->pool, data, products, n) == NULL
         || nudge_value_add_bool(v->pool, data, "no_mail",
                                 v->session.subscribed

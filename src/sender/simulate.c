@@ -3,12 +3,23 @@
  * nudge simulate: a journal played through the very code that sends, with the
  * journal's own clock, a store in memory and nothing at the other end.  Tells
  * what would be sent, when, and why not.
+ *
+ * The contact ids in a journal were drawn by the store it was made for; this
+ * one draws its own.  Who is meant by an id is decided when it is first seen,
+ * among those whom no id has been matched to yet:
+ *
+ *   a confirmation   who asked for it in that browser, else who has been
+ *                    waiting longest; within the life of the link
+ *   an unsubscribe   who is known to use that browser, else who was written
+ *                    to last
+ *   a click          who is known to use that browser
  */
 
 
 #include <stdlib.h>
 
 #include "command.h"
+#include "compose.h"
 #include "effect.h"
 #include "guard.h"
 #include "log.h"
@@ -29,6 +40,7 @@ typedef struct {
     nudge_uint_t        events;
     nudge_uint_t        sent;
     nudge_uint_t        skipped;
+    nudge_uint_t        strangers;      /* events of nobody we could name */
 } simulate_t;
 
 
@@ -206,11 +218,143 @@ simulate_due(tx_t *tx, void *arg)
 
 
 static nudge_int_t
+simulate_begin(tx_t *tx, void *arg)
+{
+    return sql_exec(tx, "create temporary table adopted (shop text not null,"
+                    " id text not null, contact text not null,"
+                    " primary key (shop, id), unique (shop, contact))", "");
+}
+
+
+static sql_t *
+simulate_asked(tx_t *tx, const nudge_event_t *ev)
+{
+    return sql_query(tx, "select c.id from consent k join contact c on"
+                     " c.shop = k.shop and c.id = k.contact where"
+                     " k.shop = ?1 and k.what = 'asked' and k.time > ?2"
+                     " and c.status = 'pending' and not exists (select 1"
+                     " from adopted a where a.shop = ?1 and a.contact = c.id)"
+                     " order by exists (select 1 from link l where"
+                     " l.shop = ?1 and l.visitor = ?3 and l.contact = c.id)"
+                     " desc, k.id limit 1", "sis", &ev->shop,
+                     ev->time - (int64_t) COMPOSE_CONFIRM * 1000,
+                     &ev->visitor);
+}
+
+
+static sql_t *
+simulate_written(tx_t *tx, const nudge_event_t *ev)
+{
+    int64_t  anywhere;
+
+    anywhere = ev->type == NUDGE_EVENT_UNSUBSCRIBE;
+
+    return sql_query(tx, "select id from (select c.id, exists (select 1 from"
+                     " link l where l.shop = ?1 and l.visitor = ?2 and"
+                     " l.contact = c.id) as here, (select max(m.attempted)"
+                     " from message m where m.shop = ?1 and m.contact = c.id"
+                     " and m.run <> 0 and m.state = 'sent') as written"
+                     " from contact c where c.shop = ?1 and not exists"
+                     " (select 1 from adopted a where a.shop = ?1 and"
+                     " a.contact = c.id)) where here or (?3 and written)"
+                     " order by here desc, written desc limit 1", "ssi",
+                     &ev->shop, &ev->visitor, anywhere);
+}
+
+
+static sql_t *
+simulate_match(tx_t *tx, const nudge_event_t *ev)
+{
+    switch (ev->type) {
+
+    case NUDGE_EVENT_SUBSCRIBE:
+        return simulate_asked(tx, ev);
+
+    case NUDGE_EVENT_UNSUBSCRIBE:
+    case NUDGE_EVENT_MESSAGE_CLICK:
+        return simulate_written(tx, ev);
+
+    default:
+        return sql_query(tx, "select 1 where 0", "");
+    }
+}
+
+
+/* NUDGE_DECLINED: nobody */
+
+static nudge_int_t
+simulate_contact(sql_t *q, char contact[STORE_CONTACT])
+{
+    int  row;
+
+    row = sql_row(q);
+
+    if (row == 1) {
+        sql_copy(q, contact, STORE_CONTACT, 0);
+    }
+
+    if (sql_end(q) != NUDGE_OK) {
+        return NUDGE_ERROR;
+    }
+
+    return row == 1 ? NUDGE_OK : NUDGE_DECLINED;
+}
+
+
+/* the event as it would read had this store drawn the journal's ids */
+
+static nudge_int_t
+simulate_adopt(tx_t *tx, simulate_t *s, nudge_event_t *ev)
+{
+    char         contact[STORE_CONTACT];
+    nudge_int_t  rc;
+    nudge_str_t  id;
+
+    if (ev->contact.len == 0) {
+        return NUDGE_OK;
+    }
+
+    rc = simulate_contact(sql_query(tx, "select contact from adopted where"
+                                    " shop = ? and id = ?", "ss", &ev->shop,
+                                    &ev->contact), contact);
+
+    if (rc == NUDGE_DECLINED
+        && (!ev->bot || ev->type == NUDGE_EVENT_UNSUBSCRIBE))
+    {
+        rc = simulate_contact(simulate_match(tx, ev), contact);
+
+        if (rc == NUDGE_DECLINED) {
+            s->strangers++;
+        }
+
+        if (rc == NUDGE_OK
+            && sql_exec(tx, "insert into adopted values (?, ?, ?)", "ssz",
+                        &ev->shop, &ev->contact, contact) != NUDGE_OK)
+        {
+            return NUDGE_ERROR;
+        }
+    }
+
+    if (rc != NUDGE_OK) {
+        return rc == NUDGE_DECLINED ? NUDGE_OK : NUDGE_ERROR;
+    }
+
+    id = nudge_cstr(contact);
+
+    return nudge_pstrdup(s->flow.pool, &ev->contact, &id);
+}
+
+
+static nudge_int_t
 simulate_apply(tx_t *tx, void *arg)
 {
-    simulate_t  *s = arg;
+    simulate_t     *s = arg;
+    nudge_event_t   ev;
 
-    if (effect_apply(tx, &s->flow, s->ev) != NUDGE_OK
+    ev = *s->ev;
+
+    if (simulate_adopt(tx, s, &ev) != NUDGE_OK
+        || effect_apply(tx, &s->flow, &ev) != NUDGE_OK
         || simulate_ended(tx, s) != NUDGE_OK)
     {
         return NUDGE_ERROR;
@@ -293,14 +437,19 @@ command_simulate(const command_t *c)
     s.flow.simulate = 1;
     s.flow.pool = nudge_pool_create(SIMULATE_MEMORY);
 
-    rc = NUDGE_ERROR;
+    rc = s.flow.pool ? store_run(s.store, simulate_begin, NULL) : NUDGE_ERROR;
 
-    if (s.flow.pool) {
+    if (rc == NUDGE_OK) {
         rc = command_journal(c->args[0], simulate_event, &s);
     }
 
     if (rc == NUDGE_OK) {
         rc = simulate_until(&s, INT64_MAX);
+    }
+
+    if (rc == NUDGE_OK && s.strangers) {
+        printf("%lu events were of contacts that are not in this journal\n",
+               (unsigned long) s.strangers);
     }
 
     if (rc == NUDGE_OK) {
