@@ -57,7 +57,6 @@ is_deeply($s->status->{shops}, { demo => { sending => JSON::PP::true(),
 
     ok($s->wait(sub { $smtp->mails == 2 }), 'reminder');
     cmp_ok(time - $begin, '>', 0.95, 'not before its time');
-    cmp_ok(time - $begin, '<', 3, 'and soon after');
 
     my (undef, $mail) = $smtp->mails;
     like($mail, qr/^List-Unsubscribe-Post: List-Unsubscribe=One-Click\r$/m,
@@ -174,6 +173,10 @@ for my $what (sort keys %stops) {
     my $name = 'dora' . ++$n;
     my $dora = $s->shopper($name);
     $dora->subscribes;
+
+    # should all this take longer than the reminder waits, it waits there
+
+    $smtp->mode('DATA wait');
     $dora->adds;
     $s->settled;
 
@@ -186,6 +189,11 @@ for my $what (sort keys %stops) {
 
     is($s->value("select state || ' ' || reason from episode where visitor ="
                  . " '$v'"), "void $reasons{$what}", "$what: stops it");
+
+    $smtp->go('DATA');
+    $s->wait(sub { !$s->value("select count(*) from message where state in"
+                              . " ('taken', 'attempt', 'final')") });
+    $smtp->mode('');
 }
 
 sleep 1.5;

@@ -48,12 +48,81 @@ sub memcached {
         POSIX::_exit(9);
     }
 
-    for (1 .. 100) {
+    for (1 .. 1500) {
         last if IO::Socket::INET->new("127.0.0.1:$port");
         sleep 0.02;
     }
 
     return $pid;
+}
+
+# one that answers as another sender, faster by a moment, makes it answer: the
+# key is not there, and when it is to be added it is
+
+sub overtaken {
+    my ($uuid) = @_;
+
+    my $l = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1',
+                                  LocalPort => $port, ReuseAddr => 1)
+        or die "port $port: $!";
+    my $pid = fork // die "fork: $!";
+
+    if ($pid == 0) {
+        while (my $s = $l->accept) {
+            my $kid = fork // POSIX::_exit(1);
+            binary($s, $uuid), POSIX::_exit(0) if $kid == 0;
+            close $s;
+        }
+        POSIX::_exit(0);
+    }
+
+    return $pid;
+}
+
+# the binary protocol: get, getk and their quiet kin, add, noop
+
+sub binary {
+    my ($s, $uuid) = @_;
+
+    my $added = 0;
+
+    for ( ;; ) {
+        my ($op, $keys, $extras, $len, $opaque)
+            = unpack 'x C n C x3 N a4', taken($s, 24);
+        my $key = substr taken($s, $len), $extras, $keys;
+        my $get = $op == 0 || $op == 9 || $op == 12 || $op == 13;
+        my ($status, $value) = (0, '');
+
+        if ($get && $added && $key =~ /:store$/) {
+            $value = pack('N', 0) . ($op > 11 ? $key : '') . $uuid;
+
+        } elsif ($get) {
+            next if $op == 9 || $op == 13;
+            $status = 1;
+
+        } elsif ($op == 2) {
+            $added = 1;
+            $status = 2;
+        }
+
+        syswrite $s, pack('C C n C x n N a4 x8', 0x81, $op,
+                          $value ne '' && $op > 11 ? $keys : 0,
+                          $value ne '' ? 4 : 0, $status, length $value,
+                          $opaque) . $value;
+    }
+}
+
+sub taken {
+    my ($s, $n) = @_;
+
+    my $bytes = '';
+
+    while (length $bytes < $n) {
+        sysread $s, $bytes, $n - length $bytes, length $bytes
+            or POSIX::_exit(0);
+    }
+
+    return $bytes;
 }
 
 END {
@@ -95,8 +164,27 @@ sub state { my ($p) = @_;
 
 sub hurry {
     $s->stop;
-    $s->change("update message set next = 0 where state = 'queued'");
+    $s->change("update message set next = 0, reason = '' where state ="
+               . " 'queued'");
     $s->start;
+}
+
+# on a machine that is busy a healthy memcached may not have answered in time,
+# which is a doubt like any other: a minute's wait, which is not waited for
+
+sub becomes {
+    my ($p, $want) = @_;
+
+    for (1 .. 6) {
+        $s->wait(sub { state($p) =~ /$want|session_unknown/ });
+        return 1 if state($p) =~ $want;
+        last if state($p) !~ /session_unknown/;
+        hurry();
+    }
+
+    diag(state($p));
+
+    return 0;
 }
 
 $memcached = memcached();
@@ -106,8 +194,7 @@ $s->wait(sub { $s->status->{pid} });
 {
     my $p = shopper();
     $p->adds;
-    ok($s->wait(sub { state($p) =~ /^sent/ }), 'no session there: sent')
-        or diag state($p);
+    ok(becomes($p, qr/^sent/), 'no session there: sent');
 
     my $uuid = $s->value("select value from meta where name = 'uuid'");
     like(ask("get nudge:demo:store\r\n"), qr/\r\n\Q$uuid\E\r\n/,
@@ -122,8 +209,7 @@ $s->wait(sub { $s->status->{pid} });
 
     put("nudge:demo:s:$p->{visitor}", session($now, ordered => $now + 500));
     $p->adds;
-    ok($s->wait(sub { state($p) eq 'skipped ordered' }),
-       'ordered on another host') or diag state($p);
+    ok(becomes($p, qr/^skipped ordered$/), 'ordered on another host');
 }
 
 {
@@ -135,7 +221,7 @@ $s->wait(sub { $s->status->{pid} });
        'a session that cannot be read: held') or diag state($p);
     ask("delete nudge:demo:s:$p->{visitor}\r\n");
     hurry();
-    ok($s->wait(sub { state($p) =~ /^sent/ }), 'sent later') or diag state($p);
+    ok(becomes($p, qr/^sent/), 'sent later');
 }
 
 # the shop is another store's
@@ -146,11 +232,11 @@ $s->wait(sub { $s->status->{pid} });
 
     put('nudge:demo:store', 'f' x 32);
     $p->adds;
-    ok($s->wait(sub { state($p) eq 'queued other_store' }),
-       'another store serves this shop: held') or diag state($p);
+    ok(becomes($p, qr/^queued other_store$/),
+       'another store serves this shop: held');
     put('nudge:demo:store', $uuid);
     hurry();
-    ok($s->wait(sub { state($p) =~ /^sent/ }), 'sent later') or diag state($p);
+    ok(becomes($p, qr/^sent/), 'sent later');
 }
 
 # hung, then dead
@@ -173,10 +259,28 @@ $s->wait(sub { $s->status->{pid} });
 
     $memcached = memcached();
     hurry();
-    ok($s->wait(sub { state($p) =~ /^sent/ && state($q) =~ /^sent/ }),
-       'an empty one comes back: both sent') or diag state($p), state($q);
+    ok(becomes($p, qr/^sent/) && becomes($q, qr/^sent/),
+       'an empty one comes back: both sent');
     is(scalar(grep { /^X-To: (?:\Q$p->{email}\E|\Q$q->{email}\E)\r$/m }
               $smtp->mails), 2, 'each once');
+}
+
+# several threads find it empty and say whose store this is: whose it is
+# matters then, not who was first
+
+for my $mine (1, 0) {
+    my $p = shopper();
+    my $uuid = $s->value("select value from meta where name = 'uuid'");
+
+    $s->stop;
+    kill 'KILL', $memcached;
+    waitpid $memcached, 0;
+    $memcached = overtaken($mine ? $uuid : 'f' x 32);
+    $s->start;
+    $p->adds;
+    ok(becomes($p, $mine ? qr/^sent/ : qr/^queued other_store$/),
+       $mine ? 'overtaken by another thread: sent'
+             : 'overtaken by another store: held');
 }
 
 # a session document as this version writes it
@@ -260,7 +364,7 @@ C
     my $q = shopper();
     $q->adds;
     $t->settled;
-    sleep 2.5;
+    sleep 3.5;
     is(scalar($smtp->mails), $before + 1, 'a day back: nothing is due');
     is($t->value("select state from message where visitor ="
                  . " '$p->{visitor}'"), 'sent', 'nothing is repeated');

@@ -237,12 +237,13 @@ sub stop {
     return $took;
 }
 
-# waits until the code is true; 0 when it never is
+# waits until the code is true; 0 when it never is.  Long enough for a machine
+# that has other things to do: only a failure takes it all
 
 sub wait {
     my ($self, $code, $seconds) = @_;
 
-    my $end = time + ($seconds || 8);
+    my $end = time + ($seconds || 40);
 
     for ( ;; ) {
         my $value = $code->();
