@@ -56,9 +56,27 @@ is($b->get('/')->{body}, $page, 'the shop goes on');
 my @files = glob $t->dir . '/state/journal/*';
 is(scalar @files, 1, 'in the same segment');
 
+# a full segment is followed by the next one, and let go of by every worker
+
+my $seg = (sort glob $t->dir . '/state/journal/*')[-1];
+truncate $seg, 65 * 1024 * 1024;
+sleep 2;
+$b->xhr('POST', '/?wc-ajax=add_to_cart', [product_id => 19]) for 1 .. 8;
+my @segs = sort glob $t->dir . '/state/journal/*';
+is(scalar @segs, 2, 'rotated at 64 megabytes');
+ok($t->wait_for(sub {
+    !grep { (readlink($_) // '') eq $seg }
+        map { glob "/proc/$_/fd/*" } $t->processes('worker process') }, 5),
+    'no worker holds the old segment');
+my ($old) = $seg =~ /(\d+)$/;
+my ($new) = $segs[1] =~ /(\d+)$/;
+is($new, sprintf('%010d', $old + 1), 'the generation rose by one');
+unlink $seg;
+
 # quotas: the journal is over half of max, then over nine tenths
 
 $t->stop_nginx;
+unlink glob $t->dir . '/state/journal/*';
 open my $f, '>', $t->dir . '/state/journal/journal.0000000001';
 truncate $f, 600 * 1024;
 close $f;

@@ -118,19 +118,25 @@ ngx_http_nudge_journal_exit(void)
 
 
 /*
- * Once a second: views go out, and a segment that is no longer the newest is
- * let go of, so that the sender can delete it.  A worker shutting down keeps
- * running this as long as its requests keep it alive.
+ * Once a second: views go out, the segment's size is looked at (other workers
+ * write to it, too), and one that is no longer the newest is let go of, so
+ * that the sender can delete it.  A worker shutting down keeps running this as
+ * long as its requests keep it alive.
  */
 
 static void
 ngx_http_nudge_journal_timer(ngx_event_t *ev)
 {
+    struct stat                sb;
     ngx_http_nudge_journal_t  *j;
 
     j = ngx_http_nudge_journal;
 
     (void) ngx_http_nudge_journal_flush();
+
+    if (j->fd != NGX_INVALID_FILE && fstat(j->fd, &sb) == 0) {
+        j->size = sb.st_size;
+    }
 
     if (j->fd != NGX_INVALID_FILE
         && (j->generation
