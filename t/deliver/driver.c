@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "deliver_smtp.h"
@@ -89,18 +90,25 @@ driver_stop(void *arg)
 static nudge_int_t
 driver_read(const char *path, nudge_str_t *text)
 {
-    int      fd;
-    ssize_t  n;
-
-    text->data = malloc(1024 * 1024);
-    text->len = 0;
+    int          fd;
+    ssize_t      n;
+    struct stat  st;
 
     fd = open(path, O_RDONLY);
-    if (fd == -1 || text->data == NULL) {
+
+    if (fd == -1 || fstat(fd, &st) == -1) {
         return NUDGE_ERROR;
     }
 
-    while ((n = read(fd, text->data + text->len, 1024 * 1024 - text->len)) > 0)
+    text->data = malloc((size_t) st.st_size);
+    text->len = 0;
+
+    if (text->data == NULL) {
+        return NUDGE_ERROR;
+    }
+
+    while ((n = read(fd, text->data + text->len,
+                     (size_t) st.st_size - text->len)) > 0)
     {
         text->len += (size_t) n;
     }
