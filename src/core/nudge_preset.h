@@ -30,7 +30,6 @@ typedef struct {
 nudge_preset_t *nudge_preset_compile(const nudge_str_t *text,
     const char *name, nudge_error_t *error);
 void nudge_preset_destroy(nudge_preset_t *preset);
-nudge_str_t nudge_preset_name(const nudge_preset_t *preset);
 
 
 /* what a rule that may apply wants to see; valid while the preset lives */

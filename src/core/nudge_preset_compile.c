@@ -150,13 +150,6 @@ nudge_preset_destroy(nudge_preset_t *preset)
 }
 
 
-nudge_str_t
-nudge_preset_name(const nudge_preset_t *preset)
-{
-    return preset->name;
-}
-
-
 static int
 nudge_compile_setup(lua_State *L)
 {

@@ -9,8 +9,6 @@
 #include "ngx_http_nudge.h"
 
 
-static char *ngx_http_nudge_enable(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 static char *ngx_http_nudge_state(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_nudge_servers(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -34,7 +32,7 @@ ngx_command_t  ngx_http_nudge_commands[] = {
 
     { ngx_string("nudge"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
-      ngx_http_nudge_enable,
+      ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_nudge_loc_conf_t, enable),
       NULL },
@@ -311,13 +309,6 @@ ngx_http_nudge_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_nudge_enable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    return ngx_conf_set_flag_slot(cf, cmd, conf);
 }
 
 

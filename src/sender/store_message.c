@@ -96,21 +96,6 @@ store_message_row(sql_t *q, nudge_pool_t *pool, store_message_t *m)
 
 
 nudge_int_t
-store_message_get(tx_t *tx, nudge_pool_t *pool, const char *claim,
-    store_message_t *m)
-{
-    sql_t  *q;
-
-    q = sql_query(tx, "select claim, shop, contact, visitor, flow, episode,"
-                  " run, step, mail, offer, state, reason, due, next, tries,"
-                  " created, attempted, finished, code from message"
-                  " where claim = ?", "z", claim);
-
-    return store_message_row(q, pool, m);
-}
-
-
-nudge_int_t
 store_message_take(tx_t *tx, nudge_pool_t *pool, int64_t now,
     store_message_t *m)
 {

@@ -51,8 +51,6 @@ typedef struct {
 
 /* NUDGE_DECLINED: claimed before; fills m->claim */
 nudge_int_t store_message_claim(tx_t *tx, store_message_t *m);
-nudge_int_t store_message_get(tx_t *tx, nudge_pool_t *pool, const char *claim,
-    store_message_t *m);
 /* the queued one that is due first becomes "taken"; NUDGE_DECLINED: none */
 nudge_int_t store_message_take(tx_t *tx, nudge_pool_t *pool, int64_t now,
     store_message_t *m);
