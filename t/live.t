@@ -18,15 +18,18 @@ my $t = Nudge->new;
 my @json = (['Content-Type', 'application/json']);
 
 my %line = (
-    19 => { id => 19, key => 'a', quantity => 1, price => '10.00' },
-    21 => { id => 21, key => 'b', quantity => 2, price => '5.00' },
+    19 => { id => 19, key => 'a', quantity => 1, price => '10.00', name => '' },
+    21 => { id => 21, key => 'b', quantity => 2, price => '5.00', name => '' },
+    30 => { id => 30, key => 'c', quantity => 1, price => '7.00',
+            name => 'Listed &amp; seen nowhere' },
 );
 
 $t->upstream(sub {
     my $r = shift;
 
     return { headers => \@json, body => Nudge::Woo::fragments(
-        map { $line{$_} } $r->{body} =~ /product_id=21/ ? (19, 21) : 19) }
+        map { $line{$_} } $r->{body} =~ /product_id=21/ ? (19, 21)
+            : $r->{body} =~ /product_id=(\d+)/) }
         if $r->{uri} =~ /wc-ajax=add_to_cart/;
 
     my ($id) = $r->{uri} =~ m{/product/(\d+)/};
@@ -80,5 +83,17 @@ $b->get('/product/21/');
 $r = leave();
 is(scalar(() = $r->{body} =~ /class="nudge-line"/g), 2, 'both, once seen');
 like($r->{body}, qr{nudge-total.*20\.00}s, 'and their total');
+
+# added from a list: the mini cart in the answer names it
+
+my $c = $t->browser;
+$c->get('/');
+$c->get('/search/');
+$c->xhr('POST', '/?wc-ajax=add_to_cart', [product_id => 30, quantity => 1]);
+$b = $c;
+$r = leave();
+like($r->{body}, qr{href="/\?p=30">Listed &#x26; seen nowhere<}i,
+    'name and page from the mini cart') or diag $r->{body};
+like($r->{body}, qr{nudge-total.*7\.00}s, 'and the total');
 
 $t->done;

@@ -80,6 +80,7 @@ local mini_cart = {
     id = "data-product_id",
     sku = "data-product_sku",
     times = "quantity",
+    link = "a",
     empty = { answer = { cart_hash = false } },
 }
 

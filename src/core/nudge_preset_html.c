@@ -1,8 +1,9 @@
 
 /*
  * The lines of a cart out of a piece of markup: elements that carry the line's
- * key in an attribute begin one, and the text of an element of a given class
- * ("2 x $45.00") gives its quantity and price.
+ * key in an attribute begin one, the text of an element of a given class
+ * ("2 x $45.00") gives its quantity and price, and a link its name, page and
+ * picture.
  *
  * Not a tokenizer after the standard: a store writes this markup by template,
  * and whatever cannot be made sense of is left out.  Looks at each byte a
@@ -13,7 +14,7 @@
 #include "nudge_preset_private.h"
 
 
-#define NUDGE_HTML_TEXT  128
+#define NUDGE_HTML_TEXT  256
 
 
 typedef struct {
@@ -32,6 +33,10 @@ static nudge_str_t nudge_html_value(nudge_pool_t *pool,
     const nudge_str_t *attributes, const nudge_str_t *name, size_t max);
 static void nudge_html_times(nudge_pool_t *pool, nudge_tag_t *tag,
     nudge_item_t *line);
+static void nudge_html_link(nudge_pool_t *pool, nudge_tag_t *tag,
+    nudge_item_t *line);
+static nudge_uint_t nudge_html_inner(nudge_pool_t *pool, nudge_tag_t *tag,
+    nudge_str_t *text, nudge_str_t *image);
 
 
 nudge_uint_t
@@ -104,7 +109,18 @@ nudge_preset_html_lines(nudge_pool_t *pool, const nudge_reading_t *reading,
             continue;
         }
 
-        if (line == NULL || line->quantity >= 0 || times[0] == '\0') {
+        if (line == NULL) {
+            continue;
+        }
+
+        if (line->name.len == 0 && reading->link.len
+            && nudge_str_eq(&tag.name, &reading->link))
+        {
+            nudge_html_link(pool, &tag, line);
+            continue;
+        }
+
+        if (line->quantity >= 0 || times[0] == '\0') {
             continue;
         }
 
@@ -278,38 +294,49 @@ nudge_html_value(nudge_pool_t *pool, const nudge_str_t *attributes,
 }
 
 
-/* the text up to the element's end: digits first, the rest is a price */
+/*
+ * The text of an element, markup taken out, and the address of the first
+ * picture inside.  0 when the element does not end or its text is too long.
+ */
 
-static void
-nudge_html_times(nudge_pool_t *pool, nudge_tag_t *tag, nudge_item_t *line)
+static nudge_uint_t
+nudge_html_inner(nudge_pool_t *pool, nudge_tag_t *tag, nudge_str_t *text,
+    nudge_str_t *image)
 {
     u_char       *p, *lt, buf[NUDGE_HTML_TEXT];
-    size_t        n, len, i;
-    nudge_str_t   text, raw, open;
+    size_t        n, len;
+    nudge_str_t   raw, open;
     nudge_uint_t  depth;
     nudge_tag_t   inside;
+
+    const nudge_str_t  src = nudge_string("src");
 
     n = 0;
     depth = 1;
     inside = *tag;
     open = tag->name;
+    nudge_str_null(image);
 
     while (depth) {
         p = inside.p;
 
         if (!nudge_html_tag(&inside)) {
-            return;
+            return 0;
         }
 
         lt = inside.name.data - 1 - inside.close;
         len = lt - p;
 
         if (len > sizeof(buf) - n) {
-            return;
+            return 0;
         }
 
         memcpy(buf + n, p, len);
         n += len;
+
+        if (image->len == 0 && nudge_str_case_is(&inside.name, "img")) {
+            *image = nudge_html_value(pool, &inside.attributes, &src, 1024);
+        }
 
         if (inside.name.len == open.len
             && strncasecmp((char *) inside.name.data, (char *) open.data,
@@ -322,11 +349,48 @@ nudge_html_times(nudge_pool_t *pool, nudge_tag_t *tag, nudge_item_t *line)
     raw.data = buf;
     raw.len = n;
 
-    if (n == 0 || nudge_html_unescape(pool, &text, &raw) != NUDGE_OK) {
+    if (n == 0 || nudge_html_unescape(pool, text, &raw) != NUDGE_OK) {
+        return 0;
+    }
+
+    *text = nudge_str_trim(*text);
+
+    return text->len != 0;
+}
+
+
+/* the first link of a line that has a text names the product */
+
+static void
+nudge_html_link(nudge_pool_t *pool, nudge_tag_t *tag, nudge_item_t *line)
+{
+    nudge_str_t  text, image;
+
+    const nudge_str_t  href = nudge_string("href");
+
+    if (!nudge_html_inner(pool, tag, &text, &image)
+        || !nudge_utf8_valid(&text))
+    {
         return;
     }
 
-    text = nudge_str_trim(text);
+    line->name = text;
+    line->image = image;
+    line->url = nudge_html_value(pool, &tag->attributes, &href, 1024);
+}
+
+
+/* digits first, the rest is a price */
+
+static void
+nudge_html_times(nudge_pool_t *pool, nudge_tag_t *tag, nudge_item_t *line)
+{
+    size_t       i;
+    nudge_str_t  text, image, digits;
+
+    if (!nudge_html_inner(pool, tag, &text, &image)) {
+        return;
+    }
 
     for (i = 0; i < text.len; i++) {
         if (text.data[i] < '0' || text.data[i] > '9') {
@@ -338,9 +402,9 @@ nudge_html_times(nudge_pool_t *pool, nudge_tag_t *tag, nudge_item_t *line)
         return;
     }
 
-    open.data = text.data;
-    open.len = i;
-    line->quantity = nudge_str_int(&open);
+    digits.data = text.data;
+    digits.len = i;
+    line->quantity = nudge_str_int(&digits);
     text.data += i;
     text.len -= i;
     line->price = nudge_money_parse(&text);

@@ -108,6 +108,21 @@ nudge_item_image(nudge_reader_t *r, nudge_str_t url)
 }
 
 
+static nudge_str_t
+nudge_item_page(nudge_reader_t *r, nudge_str_t url)
+{
+    if (url.len) {
+        url = nudge_page_local(url, &r->x->host);
+    }
+
+    if (url.len > NUDGE_ITEM_URL) {
+        nudge_str_null(&url);
+    }
+
+    return url;
+}
+
+
 void
 nudge_fields_item(nudge_reader_t *r, const nudge_sources_t *fields,
     nudge_item_t *item)
@@ -129,13 +144,7 @@ nudge_fields_item(nudge_reader_t *r, const nudge_sources_t *fields,
                                       &fields[NUDGE_FIELD_MINOR]);
     item->currency = nudge_sources_currency(r, &fields[NUDGE_FIELD_CURRENCY]);
 
-    if (item->url.len) {
-        item->url = nudge_page_local(item->url, &r->x->host);
-    }
-
-    if (item->url.len > NUDGE_ITEM_URL) {
-        nudge_str_null(&item->url);
-    }
+    item->url = nudge_item_page(r, item->url);
 
     if (item->image.len) {
         item->image = nudge_item_image(r, item->image);
@@ -379,6 +388,7 @@ static nudge_int_t
 nudge_cart_html(nudge_reader_t *r, const nudge_reading_t *reading,
     nudge_item_t *lines, nudge_uint_t *n)
 {
+    nudge_uint_t    i;
     nudge_value_t  *source, *v;
 
     source = nudge_source_value(r, &reading->lines);
@@ -386,6 +396,8 @@ nudge_cart_html(nudge_reader_t *r, const nudge_reading_t *reading,
     if (source == NULL) {
         return NUDGE_DECLINED;
     }
+
+    i = *n;
 
     if (source->type == NUDGE_JSON_STRING) {
         *n = nudge_preset_html_lines(r->pool, reading, &source->string, lines,
@@ -397,6 +409,11 @@ nudge_cart_html(nudge_reader_t *r, const nudge_reading_t *reading,
             *n = nudge_preset_html_lines(r->pool, reading, &v->string, lines,
                                          *n, NUDGE_SESSION_LINES);
         }
+    }
+
+    for ( /* void */ ; i < *n; i++) {
+        lines[i].url = nudge_item_page(r, lines[i].url);
+        lines[i].image = nudge_item_image(r, lines[i].image);
     }
 
     /* a theme may leave the lines out: only the store's word makes it empty */

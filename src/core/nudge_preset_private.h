@@ -153,6 +153,8 @@ typedef struct {
     nudge_str_t          id;
     nudge_str_t          sku;
     nudge_str_t          times;         /* html: class of "2 x $45.00" */
+    nudge_str_t          link;          /* html: element that leads to the
+                                           product: its text is the name */
     nudge_tests_t        empty;         /* html: no line means empty, if */
 } nudge_reading_t;
 

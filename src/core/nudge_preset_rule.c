@@ -360,7 +360,7 @@ nudge_compile_cart(nudge_compiler_t *c, lua_State *L, int index)
         "category", "brand", "quantity", "price", "minor", "currency", NULL
     };
     static const char *const  html[] = {
-        "html", "key", "id", "sku", "times", "empty", NULL
+        "html", "key", "id", "sku", "times", "link", "empty", NULL
     };
 
     int                 cart;
@@ -403,6 +403,7 @@ nudge_compile_cart(nudge_compiler_t *c, lua_State *L, int index)
         reading->id = nudge_read_str(c, L, cart, "id", 1);
         reading->sku = nudge_read_str(c, L, cart, "sku", 0);
         reading->times = nudge_read_str(c, L, cart, "times", 0);
+        reading->link = nudge_read_str(c, L, cart, "link", 0);
         nudge_read_conditions(c, L, cart, "empty", &empty);
 
         if (empty.n > 1 || (empty.n && empty.elts[0].tests.n == 0)) {
