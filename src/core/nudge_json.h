@@ -66,6 +66,9 @@ int64_t nudge_value_int(const nudge_value_t *v, int64_t otherwise);
 /* number or localised text */
 nudge_money_t nudge_value_money(const nudge_value_t *v);
 nudge_uint_t nudge_value_true(const nudge_value_t *v);
+/* neither absent, null, false, 0, "" nor empty; lua-cjson reads [] and {} as
+ * the same empty table */
+nudge_uint_t nudge_value_filled(const nudge_value_t *v);
 
 
 #endif /* _NUDGE_JSON_H_INCLUDED_ */

@@ -195,6 +195,34 @@ nudge_value_money(const nudge_value_t *v)
 
 
 nudge_uint_t
+nudge_value_filled(const nudge_value_t *v)
+{
+    if (v == NULL) {
+        return 0;
+    }
+
+    switch (v->type) {
+
+    case NUDGE_JSON_TRUE:
+        return 1;
+
+    case NUDGE_JSON_NUMBER:
+        return v->number != 0;
+
+    case NUDGE_JSON_STRING:
+        return v->string.len != 0;
+
+    case NUDGE_JSON_ARRAY:
+    case NUDGE_JSON_OBJECT:
+        return v->count != 0;
+
+    default:
+        return 0;
+    }
+}
+
+
+nudge_uint_t
 nudge_value_true(const nudge_value_t *v)
 {
     if (v == NULL) {

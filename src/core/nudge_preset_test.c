@@ -36,24 +36,7 @@ nudge_value_present(const nudge_value_t *v, nudge_uint_t answer)
         return 1;
     }
 
-    switch (v->type) {
-
-    case NUDGE_JSON_TRUE:
-        return 1;
-
-    case NUDGE_JSON_NUMBER:
-        return v->number != 0;
-
-    case NUDGE_JSON_STRING:
-        return v->string.len != 0;
-
-    case NUDGE_JSON_ARRAY:
-    case NUDGE_JSON_OBJECT:
-        return v->count != 0;
-
-    default:
-        return 0;
-    }
+    return nudge_value_filled(v);
 }
 
 

@@ -55,7 +55,6 @@ static void nudge_render_plain(nudge_buf_t *b, const nudge_str_t *s,
 static nudge_uint_t nudge_render_dropped(uint32_t c, nudge_escape_t escape);
 static const nudge_value_t *nudge_render_find(nudge_render_t *r,
     const nudge_node_t *node);
-static nudge_uint_t nudge_render_true(const nudge_value_t *v);
 
 
 nudge_int_t
@@ -135,7 +134,7 @@ nudge_render_section(nudge_render_t *r, const nudge_node_t *node)
     const nudge_value_t  *v, *item;
 
     v = nudge_render_find(r, node);
-    on = nudge_render_true(v);
+    on = nudge_value_filled(v);
 
     if (node->type == NUDGE_NODE_INVERTED) {
         return on ? NUDGE_OK : nudge_render_inside(r, node, NULL);
@@ -423,35 +422,4 @@ nudge_render_find(nudge_render_t *r, const nudge_node_t *node)
     }
 
     return v;
-}
-
-
-static nudge_uint_t
-nudge_render_true(const nudge_value_t *v)
-{
-    if (v == NULL) {
-        return 0;
-    }
-
-    switch (v->type) {
-
-    case NUDGE_JSON_TRUE:
-        return 1;
-
-    case NUDGE_JSON_NUMBER:
-        return v->number != 0;
-
-    case NUDGE_JSON_STRING:
-        return v->string.len != 0;
-
-    case NUDGE_JSON_ARRAY:
-    case NUDGE_JSON_OBJECT:
-
-        /* lua-cjson reads [] and {} as the same empty table */
-
-        return v->child != NULL;
-
-    default:
-        return 0;
-    }
 }
